@@ -1,0 +1,153 @@
+"""What is known of usage: feeds, series and their buckets, as arrays on one grid a feed.
+
+In bulk, bucket starts are int epoch seconds (numpy knows no time zones); everywhere else times are aware datetimes.
+Three things must never be mixed up: a bucket nobody fetched is *unknown*, one that was fetched without a value is
+*zero*, and one whose value may still grow is not *settled*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOUR: Final = 3600
+DAY: Final = 86400
+
+Width = Literal[3600, 86400]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+EVERYONE = "everyone"
+EACH_MEMBER = "each-member"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Feed:
+    """One thing that the source can be asked for: a dataset at a width, for everyone, for one member or per member."""
+
+    dataset: str
+    """The API's name, such as `credit_usage`."""
+    width: Width
+    """Seconds a bucket: 3600 or 86400."""
+    scope: str = EVERYONE
+    """`everyone` (v1), `each-member` (v2, days only) or the email of one member (v1 with `user_email`)."""
+
+    @property
+    def member(self) -> str | None:
+        """The one member whose usage this feed is; None for the other scopes."""
+        return None if self.scope in (EVERYONE, EACH_MEMBER) else self.scope
+
+    def __str__(self) -> str:
+        width = "1h" if self.width == HOUR else "1d"
+        return f"{self.dataset} {width}" + ("" if self.scope == EVERYONE else f" {self.scope}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """One series of a feed: a total (no axis) or a category, of everyone or of one member."""
+
+    feed: Feed
+    axis: str | None = None
+    """The axis' label as the source writes it (`Credit Source`); None for the total."""
+    category: str | None = None
+    member: str | None = None
+    """The member's email; None where the feed is everyone's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one answer said of a feed: these buckets, whole.
+
+    A bucket in `starts` without a row for a series means zero for it, with two exceptions: an axis that is not in
+    `axes` is unknown, and a member who is missing from a day keeps the stored value (leavers vanish from the source's
+    whole history and must not take it along).
+    """
+
+    feed: Feed
+    axes: tuple[str, ...]
+    """The axes that the answer split its counts by."""
+    starts: tuple[int, ...]
+    """Epoch seconds, ascending, on the feed's grid."""
+    rows: tuple[tuple[SeriesKey, int, int], ...]
+    """(series, start in epoch seconds, count); zeros may be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHistory:
+    """A feed's stored buckets on a grid without holes; `starts[i] == starts[0] + i * width`."""
+
+    feed: Feed
+    starts: Ints
+    """Bucket starts, epoch seconds. Shape (n,), n may be 0."""
+    fetched: Flags
+    """Which buckets were ever fetched. Shape (n,)."""
+    settled: Flags
+    """Which buckets are not expected to change. Shape (n,); never true where not fetched."""
+    axes: Mapping[str, Flags] = field(default_factory=dict)
+    """For each axis ever seen, in which buckets it was answered. Shape (n,) each."""
+    counts: Mapping[SeriesKey, Ints] = field(default_factory=dict)
+    """Counts by series; 0 where nothing is stored. Shape (n,) each."""
+
+    @property
+    def frontier(self) -> int | None:
+        """End of the last bucket before the first unsettled one, epoch seconds; None while nothing is settled.
+
+        Holes count as unsettled, but what lies before the first fetched bucket does not.
+        """
+        fetched = np.flatnonzero(self.fetched)
+        if not len(fetched):
+            return None
+        first = int(fetched[0])
+        open_ones = np.flatnonzero(~self.settled[first:])
+        last = first + (int(open_ones[0]) if len(open_ones) else len(self.starts) - first)
+        return None if last == first else int(self.starts[last - 1]) + self.feed.width
+
+    @property
+    def data_until(self) -> int | None:
+        """End of the newest bucket that holds any usage, epoch seconds: how fresh the data is."""
+        seen: Flags = np.zeros(len(self.starts), dtype=bool)
+        for key, counts in self.counts.items():
+            if key.axis is None:
+                seen |= counts > 0
+        used = np.flatnonzero(seen)
+        return int(self.starts[used[-1]]) + self.feed.width if len(used) else None
+
+    def total(self, member: str | None = None) -> Ints:
+        """Counts of everyone, or of one member. Shape (n,)."""
+        return self.of(SeriesKey(self.feed, member=member))
+
+    def of(self, key: SeriesKey) -> Ints:
+        """Counts of one series, zeros where it has none. Shape (n,)."""
+        found = self.counts.get(key)
+        return found if found is not None else np.zeros(len(self.starts), dtype=np.int64)
+
+    def known(self, axis: str | None) -> Flags:
+        """Where the total (None) or an axis was answered. Shape (n,)."""
+        if axis is None:
+            return self.fetched
+        found = self.axes.get(axis)
+        return found if found is not None else np.zeros(len(self.starts), dtype=bool)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that was loaded for one cycle."""
+
+    feeds: Mapping[Feed, FeedHistory] = field(default_factory=dict)
+
+    def __getitem__(self, feed: Feed) -> FeedHistory:
+        return self.feeds.get(feed) or empty(feed)
+
+    def __iter__(self) -> Iterator[FeedHistory]:
+        return iter(self.feeds.values())
+
+
+def empty(feed: Feed) -> FeedHistory:
+    """A feed of which nothing is known."""
+    none = np.zeros(0, dtype=bool)
+    return FeedHistory(feed, np.zeros(0, dtype=np.int64), none, none)

@@ -1,0 +1,107 @@
+"""Names of a made-up organization: people, products, and titles as members type them, hostile ones among them."""
+
+EMAILS = (
+    "aiko.tanaka@example.com",
+    "ana@example.com",
+    "anna.kowalska@example.com",
+    "ben.carter@example.com",
+    "bruno@example.com",
+    "carla.rossi@example.com",
+    "chen.wei@example.com",
+    "clara@example.com",
+    "daan.devries@example.com",
+    "david.okafor@example.com",
+    "dilnaz@example.com",
+    "elif.yilmaz@example.com",
+    "emma@example.com",
+    "farid.haddad@example.com",
+    "finn.o'brien@example.com",
+    "greta@example.com",
+    "hugo.martin@example.com",
+    "ines@example.com",
+    "ivan.petrov@example.com",
+    "jana.novak@example.com",
+    "jonas@example.com",
+    "jose+computer@example.com",
+    "kofi.mensah@example.com",
+    "lars@example.com",
+    "lena.fischer@example.com",
+    "lucia@example.com",
+    "magnus.berg@example.com",
+    "maria.silva@example.com",
+    "max@example.com",
+    "mei.lin@example.com",
+    "nadia@example.com",
+    "noah.schmidt@example.com",
+    "olga@example.com",
+    "paul.weber@example.com",
+    "priya.nair@example.com",
+    "rosa@example.com",
+    "sam.taylor@example.com",
+    "sofia@example.com",
+    "tomas.horvat@example.com",
+    "yara.hassan@example.com",
+)
+"""In alphabetical order, so that a member's index is also her place in the answers that go member by member."""
+
+CONNECTORS = (
+    "Google Drive",
+    "Slack",
+    "Gmail",
+    "Notion",
+    "GitHub",
+    "Salesforce",
+    "Linear",
+    "SharePoint",
+    "Snowflake",
+    "Google Calendar",
+)
+ARTIFACT_TYPES = ("Document", "Spreadsheet", "Slides", "Website", "Code", "Dashboard", "Image")
+
+SKILLS = (
+    "Write a brief",
+    "Weekly report",
+    "SQL analyst",
+    "Competitor watch",
+    "Translate DE/EN",
+    "*Bold* _skill_ ~for~ `everyone` <https://evil.example.com|click me>",
+    "<img src=x onerror=alert(1)>",
+    '=HYPERLINK("https://evil.example.com","open")',
+    "\x1b[31mred\x1b[0m alert",
+    "Invoice check {{7*7}} ${HOME} %s {0}",
+    "🧪👩🏽‍🔬 lab notes",
+)
+SPACES = (
+    "Quarterly planning",
+    "Sales enablement",
+    "Forschung & Entwicklung",
+    "Customer research",
+    "Onboarding",
+    "Legal",
+    "<!channel> read this first",
+    "<script>alert('space')</script>",
+    "Roadmap\nBcc: everybody@example.com",
+    "\u202etxt.evil\u202c",
+    "(unattributed)",
+    "  padded  ",
+    "A space whose name is a whole paragraph, " + "because nothing stopped the member who typed it " * 4,
+)
+WORKFLOWS = (
+    "Nightly CRM sync",
+    "Morning news digest",
+    "Ticket triage",
+    "Lead enrichment",
+    "Contract review",
+    "=?utf-8?q?x?=",
+    "<@U012AB3CD> please approve & <!here>",
+    "Close the books\r\nX-Injected: yes",
+    "Отчёт за неделю 📈",
+    "\"quoted\", comma; and 'more'",
+)
+
+DURATION_BANDS = (
+    ("<1m", "1-5 min", "5–15m", "15m-1h", "1h+"),
+    ("Under 1 minute", "1-5 minutes", "5-15 minutes", "15-60 minutes", "> 60 minutes"),
+    ("<30s", "30s to 2m", "2m to 10m", "10m to 1h", ">1h"),
+)
+"""Three spellings of duration bands, shortest first: how the vendor spells them is not documented."""
