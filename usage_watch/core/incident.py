@@ -169,4 +169,6 @@ def _begin(happening: Happening, incident_id: str, speaks_from: datetime, now: d
 
 def close(incident: Incident, now: datetime, why: str) -> Incident:
     """End an incident for another reason than that its usage went back; one that had ended keeps its end."""
-    return replace(incident, ended_at=incident.ended_at or now, closed=incident.closed or why)
+    # Not before its start, even where the clock was set back.
+    ended_at = incident.ended_at or max(now, incident.started_at)
+    return replace(incident, ended_at=ended_at, closed=incident.closed or why)

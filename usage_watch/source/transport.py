@@ -1,0 +1,103 @@
+"""One request to the analytics API and its answer, whatever the other side does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import httpx
+
+from usage_watch.core.series import Feed
+from usage_watch.source.body import read_body
+from usage_watch.source.errors import AnalyticsError, broken, clean, from_answer, unreachable, unusable_key
+from usage_watch.source.watchdog import Watchdog
+
+CONNECT_SECONDS = 10.0
+SHORTEST_HIDDEN = 8
+"""Characters: a shorter key cannot be told from ordinary text."""
+
+
+class Transport:
+    """One httpx client: one TLS context, one connection, no redirects, a deadline and a cap for every answer."""
+
+    def __init__(
+        self, base_url: str, key: Callable[[], str], *, deadline: float, max_bytes: int, user_agent: str
+    ) -> None:
+        """`key` is called for each request, so that a new key needs no restart; `deadline` in seconds."""
+        self.requests = 0
+        """How many requests were sent."""
+        self._base_url = base_url.rstrip("/")
+        self._key = key
+        self._max_bytes = max_bytes
+        self._watchdog = Watchdog(deadline)
+        self._answered = False
+        self._client = httpx.Client(
+            follow_redirects=False,
+            timeout=httpx.Timeout(deadline, connect=min(CONNECT_SECONDS, deadline)),
+            limits=httpx.Limits(max_connections=1),
+            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def get(self, path: str, params: Mapping[str, str], feed: Feed, now: datetime) -> bytes:
+        """The body of a 200. Everything else raises AnalyticsError."""
+        key = self._key()
+        if not (key.isascii() and key.isprintable()) or " " in key or not key:
+            raise unusable_key()
+        try:
+            with self._watchdog.watch():
+                status, headers, body = self._exchange(path, params, key)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            # Without its cause: the request, headers and all, hangs on it.
+            raise self._failure(feed, error) from None
+        except ValueError as error:
+            raise broken(feed, f"its body cannot be read, {error}") from None
+        body = _hidden(body, key)
+        if status != 200:
+            raise from_answer(feed, status, headers, body, now)
+        if self._watchdog.expired:
+            raise self._failure(feed)
+        return body
+
+    def _exchange(self, path: str, params: Mapping[str, str], key: str) -> tuple[int, httpx.Headers, bytes]:
+        self.requests += 1
+        self._answered = False
+        request = self._client.build_request(
+            "GET",
+            self._base_url + path,
+            params=params,
+            headers={"Authorization": f"Bearer {key}"},
+            extensions={"trace": self._watchdog.trace},
+        )
+        answer = self._client.send(request, stream=True)
+        self._answered = True
+        try:
+            encoding = answer.headers.get("content-encoding", "")
+            body = read_body(answer.iter_raw(), encoding, self._max_bytes)
+        except (httpx.HTTPError, ValueError):
+            if answer.status_code == 200:
+                raise
+            body = b""  # the status says what is wrong; the body would only have said it in other words
+        finally:
+            answer.close()
+        return answer.status_code, answer.headers, body
+
+    def _failure(self, feed: Feed, error: Exception | None = None) -> AnalyticsError:
+        """What it means that no whole answer came."""
+        if self._watchdog.expired or isinstance(error, httpx.TimeoutException):
+            if self._answered:
+                return broken(feed, f"it was not complete after {self._watchdog.seconds:g} s")
+            return unreachable(self._base_url, f"no answer within {self._watchdog.seconds:g} s")
+        if isinstance(error, httpx.RemoteProtocolError):
+            return broken(feed, "it was cut off, or is no HTTP")
+        if isinstance(error, httpx.NetworkError) and not isinstance(error, httpx.ConnectError):
+            return unreachable(self._base_url, "the connection was reset")
+        return unreachable(self._base_url, clean(str(error)))
+
+
+def _hidden(body: bytes, key: str) -> bytes:
+    """The body without the key, should the other side send it back."""
+    return body.replace(key.encode(), b"***") if len(key) >= SHORTEST_HIDDEN else body
