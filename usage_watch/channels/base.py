@@ -1,0 +1,64 @@
+"""What every channel kind is: settings that a user wrote, which open a sender; a sender that says how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from usage_watch.core.message import Delivery
+
+
+class Verdict(StrEnum):
+    """How an attempt ended, and so whether trying again helps."""
+
+    SENT = "sent"
+    NOT_SENT = "not_sent"
+    """Nothing reached the other side (DNS, connect, TLS): try again."""
+    AMBIGUOUS = "ambiguous"
+    """It may have arrived (time-out or reset after the body was written): try again with the same id."""
+    THROTTLED = "throttled"
+    """Too many: try again after `retry_after`."""
+    SERVER = "server"
+    """Their fault, passing (408, 425, 5xx): try again."""
+    REJECTED = "rejected"
+    """This message will never be taken (400, 413)."""
+    CONFIGURATION = "configuration"
+    """Nothing will be taken until somebody changes something (401, 403, 404, `invalid_auth`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The outcome of one attempt."""
+
+    verdict: Verdict
+    detail: str = ""
+    """One sentence for people; never a secret, never raw text from outside."""
+    retry_after: timedelta | None = None
+    ref: str | None = None
+    """The provider's handle of what was sent, to go on from."""
+
+
+class Sender(Protocol):
+    """An open channel. `send` answers, it does not raise: every failure is an Attempt."""
+
+    def send(self, delivery: Delivery) -> Attempt: ...
+
+    def close(self) -> None: ...
+
+
+class ChannelSettings(BaseModel):
+    """What a user writes for a channel; each kind adds its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    folds: ClassVar[bool] = True
+    """People's channels get one message per rule and cycle; machines' (False) one per incident."""
+
+    def connect(self, environ: Mapping[str, str]) -> Sender:
+        """Open the channel, reading its secrets; SecretError where one is not to be had."""
+        raise NotImplementedError

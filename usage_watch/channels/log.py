@@ -1,0 +1,56 @@
+"""The log channel: messages on standard output, for a first look, for containers and for the journal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Literal, TextIO
+
+from pydantic import Field
+
+from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
+from usage_watch.core.message import Delivery
+from usage_watch.core.plain import plain
+from usage_watch.core.wording import news
+from usage_watch.core.wordlines import text_lines
+
+_LINE = 1_000
+"""Characters of one line."""
+
+
+class LogSettings(ChannelSettings):
+    """Prints each message to standard output."""
+
+    kind: Literal["log"] = Field(description="Prints to standard output.")
+
+    def connect(self, environ: Mapping[str, str]) -> Sender:
+        """Open the channel; there is nothing to read."""
+        return LogSender()
+
+
+class LogSender:
+    """Writes to a text stream, which stays open."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def send(self, delivery: Delivery) -> Attempt:
+        """Print one block. Where nobody reads any more (a closed pipe, a full disk), it has not arrived."""
+        # Looked up at each message: a test runner or supervisor may have put another in its place.
+        stream = self._stream or sys.stdout
+        block = "\n".join(_cleaned(line) for line in text_lines(news(delivery.message))) + "\n\n"
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        try:
+            stream.write(block.encode(encoding, "replace").decode(encoding))
+            stream.flush()
+        except (OSError, ValueError):  # a closed stream is a ValueError
+            return Attempt(Verdict.NOT_SENT, "Standard output takes no more: is it closed, or the disk full?")
+        return Attempt(Verdict.SENT)
+
+    def close(self) -> None:
+        """The stream is not ours to close."""
+
+
+def _cleaned(line: str) -> str:
+    """No terminal obeys this line; its indentation stays."""
+    return " " * (len(line) - len(line.lstrip(" "))) + plain(line, _LINE)

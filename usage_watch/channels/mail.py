@@ -1,0 +1,99 @@
+"""A message as a mail: headers that cannot be forged, a text part and an HTML part. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from usage_watch.channels.mail_html import html
+from usage_watch.core.message import Delivery, Message, Reason
+from usage_watch.core.plain import plain
+from usage_watch.core.wording import news
+from usage_watch.core.wordlines import text_lines
+
+_SUBJECT = 200
+_PART_HEADERS = {"content-type", "content-transfer-encoding", "mime-version"}
+_STATUS = {Reason.RESOLVED: "RESOLVED", Reason.CLOSED: "CLOSED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """From whom and to whom."""
+
+    sender: str
+    recipients: tuple[str, ...]
+
+    @property
+    def domain(self) -> str:
+        """The sender's domain: message ids are made in it."""
+        return self.sender.rpartition("@")[2]
+
+
+class ForgedHeaderError(Exception):
+    """The mail, read back, has other headers than those that were set."""
+
+
+def mail(delivery: Delivery, mailbox: Mailbox) -> tuple[bytes, str]:
+    """The mail's bytes and its Message-ID, the same on every attempt but for the date. Raises ForgedHeaderError."""
+    message = EmailMessage(policy=SMTP)
+    headers = dict(_headers(delivery, mailbox))
+    for name, value in headers.items():
+        message[name] = value
+    words, status = news(delivery.message), _status(delivery.message)
+    lines = ([status, ""] if status else []) + list(text_lines(words))
+    message.set_content("\n".join(lines) + "\n", charset="utf-8", cte="quoted-printable")
+    message.add_alternative(html(words, status), subtype="html", charset="utf-8", cte="quoted-printable")
+    # Stands in no quoted-printable line, where = is always followed by digits or the line's end.
+    message.set_boundary(f"=_{_token(delivery.id)}")
+    return read_back(message.as_bytes(), message.keys()), headers["Message-ID"]
+
+
+def header_text(text: str) -> str:
+    """Untrusted text for a header: printable, short, and with nothing that decodes to something else.
+
+    Some Pythons decode `=?utf-8?q?…=0D=0A…?=` when a header is set and then write the line break out (CVE-2024-6923).
+    """
+    return plain(text, _SUBJECT).replace("=?", "= ?")
+
+
+def read_back(raw: bytes, names: list[str]) -> bytes:
+    """The bytes, once a parser finds in them the headers that were set and no others. Raises ForgedHeaderError."""
+    root, *parts = message_from_bytes(raw).walk()
+    inner = {name.lower() for part in parts for name in part.keys()}  # noqa: SIM118 - a Message is no mapping
+    if list(root.keys()) != names or len(parts) != 2 or not inner <= _PART_HEADERS:
+        raise ForgedHeaderError
+    return raw
+
+
+def _headers(delivery: Delivery, mailbox: Mailbox) -> Iterator[tuple[str, str]]:
+    conversation = delivery.conversation
+    first_id = f"<{_token(conversation.id)}@{mailbox.domain}>"
+    begun = conversation.ref is not None
+    yield "From", str(Address("usage-watch", addr_spec=mailbox.sender))
+    yield "To", ", ".join(mailbox.recipients)
+    yield "Subject", ("Re: " if begun else "") + header_text(conversation.subject)
+    yield "Date", format_datetime(delivery.sent_at.astimezone(UTC))
+    yield "Message-ID", f"<{_token(delivery.id)}@{mailbox.domain}>" if begun else first_id
+    if begun:
+        yield "In-Reply-To", first_id
+        yield "References", first_id
+    yield "Auto-Submitted", "auto-generated"
+    yield "X-Auto-Response-Suppress", "All"
+    yield "List-Id", f"<usage-watch.{mailbox.domain}>"
+
+
+def _token(identity: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "", identity)
+
+
+def _status(message: Message) -> str:
+    """A word for the top where all of it is over: the subject stays what it was."""
+    reasons = {notice.reason for notice in message.news}
+    return _STATUS.get(reasons.pop(), "") if len(reasons) == 1 else ""

@@ -1,0 +1,104 @@
+"""The one door to slack_sdk, imported when a channel is opened: its clients without retries, redirects and logs.
+
+Retries are the outbox's. A redirect would carry the token to wherever it points, so an answer is taken as it is. The
+SDK's debug log shows webhook URLs, which are secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import Any
+from urllib.error import URLError
+from urllib.request import HTTPErrorProcessor, Request, build_opener
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient, WebhookResponse
+
+from usage_watch.channels.base import Attempt, Verdict
+from usage_watch.channels.network import ANSWER_CAP, why_unreachable
+from usage_watch.channels.slack_answers import error_code
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Slack said, whatever it was."""
+
+    status: int
+    headers: Mapping[str, str]
+    code: str | None
+    """Slack's word for what is wrong; None where all is well, or where the answer was not Slack's."""
+    ok: bool
+    channel: str = ""
+    ts: str = ""
+
+
+class AppClient(WebClient):
+    """The Web API with a bot token."""
+
+    def __init__(self, token: str, base_url: str, timeout: float) -> None:
+        super().__init__(token, base_url, timeout, retry_handlers=[], logger=_silent())  # type: ignore[arg-type]
+
+    def say(self, method: Callable[..., Any], payload: Mapping[str, Any]) -> Answer:
+        """Call one of this client's methods; raises as urllib does where no answer came."""
+        try:
+            response = method(**payload)
+        except SlackApiError as error:
+            response = error.response
+        data = response.data if isinstance(response.data, dict) else {}
+        ok = response.status_code == 200 and data.get("ok") is True
+        channel, ts = str(data.get("channel", "")), str(data.get("ts", ""))
+        return Answer(response.status_code, response.headers, error_code(data.get("error")), ok, channel, ts)
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        status, headers, body = _exchange(req, self.timeout)
+        return {"status": status, "headers": headers, "body": body}
+
+
+class HookClient(WebhookClient):
+    """An incoming webhook."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout, retry_handlers=[], logger=_silent())  # type: ignore[arg-type]
+
+    def say(self, payload: Mapping[str, Any]) -> Answer:
+        """POST one message; raises as urllib does where no answer came."""
+        response = self.send_dict(dict(payload))
+        said = response.body.strip()
+        ok = response.status_code == 200 and said == "ok"
+        return Answer(response.status_code, response.headers, None if ok else error_code(said), ok)
+
+    def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
+        status, headers, body = _exchange(req, self.timeout)
+        return WebhookResponse(url=url, status_code=status, body=body, headers=headers)
+
+
+def lost(error: Exception) -> Attempt:
+    """The outcome where no answer came. urllib wraps in URLError what fails before all is written, and only that."""
+    why = why_unreachable(error)
+    if isinstance(error, URLError):
+        return Attempt(Verdict.NOT_SENT, f"Slack was not reached: {why}.")
+    return Attempt(Verdict.AMBIGUOUS, f"Slack may have got the message: {why}.")
+
+
+class _AsItIs(HTTPErrorProcessor):
+    """Hands on every answer, redirects and errors too."""
+
+    def http_response(self, request: Request, response: HTTPResponse) -> HTTPResponse:
+        return response
+
+    https_response = http_response
+
+
+def _exchange(request: Request, timeout: float) -> tuple[int, dict[str, str], str]:
+    with build_opener(_AsItIs).open(request, timeout=timeout) as response:
+        return response.status, dict(response.headers.items()), response.read(ANSWER_CAP).decode("utf-8", "replace")
+
+
+def _silent() -> logging.Logger:
+    logger = logging.Logger("slack_sdk", logging.CRITICAL)
+    logger.disabled = True
+    return logger

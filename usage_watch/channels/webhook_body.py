@@ -1,0 +1,84 @@
+"""The webhook's JSON: the public contract with machines. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from usage_watch.core.message import Delivery, Evidence, Notice
+
+Json = dict[str, Any]
+
+
+def webhook_body(delivery: Delivery) -> bytes:
+    """The JSON of the contract, keys in its order, UTF-8."""
+    notice = delivery.message.news[0]
+    evidence = notice.evidence
+    body: Json = {
+        "version": 1,
+        "id": delivery.id,
+        "reason": notice.reason.value,
+        "status": "firing" if notice.reason.firing else "resolved",
+        "severity": notice.severity.value,
+        "rule": {
+            "id": notice.rule.id,
+            "kind": notice.rule.kind,
+            "title": notice.rule.title,
+            "runbook": notice.rule.runbook,
+        },
+        "incident": _incident(notice),
+        "dataset": evidence.dataset,
+        "bucket": evidence.bucket,
+        "unit": evidence.unit,
+        "value": _number(evidence.value),
+        "limit": _number(evidence.limit),
+        "score": _number(evidence.score),
+        "summary": evidence.summary,
+        "facts": _facts(notice),
+        "contributors": _contributors(evidence),
+        "data_until": _instant(delivery.message.data_until),
+        "sent_at": _instant(delivery.sent_at),
+    }
+    if delivery.message.test:
+        body["test"] = True
+    # "replace": half a surrogate pair may come from the source's JSON, and is no text to anybody.
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _incident(notice: Notice) -> Json:
+    return {
+        "id": notice.incident_id,
+        "labels": dict(sorted(notice.labels.items())),
+        "part": notice.part,
+        "period": _instant(notice.period_at),
+        "started_at": _instant(notice.started_at),
+        "ended_at": _instant(notice.ended_at),
+        "sequence": notice.sequence,
+    }
+
+
+def _facts(notice: Notice) -> list[Json]:
+    facts = [{"name": fact.name, "value": fact.value} for fact in notice.evidence.facts]
+    return facts if notice.note is None else [{"name": "Note", "value": notice.note}, *facts]
+
+
+def _contributors(evidence: Evidence) -> list[Json]:
+    return [
+        {"axis": c.axis, "category": c.category, "change": _number(c.change), "share": _number(c.share)}
+        for c in evidence.contributors
+    ]
+
+
+def _number(value: float | None) -> float | None:
+    """As JSON knows it: whole numbers without a point, nothing for what is not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def _instant(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

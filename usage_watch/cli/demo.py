@@ -1,0 +1,156 @@
+"""`usage-watch demo`: the story of one night, told by the real program in its real messages."""
+
+from __future__ import annotations
+
+import tempfile
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+if TYPE_CHECKING:
+    from usage_watch.quickened import QuickenedDaemon
+    from usage_watch.simulator import Scenario
+
+ZONE = ZoneInfo("Europe/Berlin")
+EVENING = datetime(2026, 11, 19, 18, 0, tzinfo=ZONE)
+"""A Thursday; the same night each time, so that people can talk about it."""
+
+RULES = """\
+timezone: Europe/Berlin
+billing_day: 24
+source: {{base_url: "{base_url}", poll_every: 30m}}
+store: {{path: "{store}"}}
+channels:
+  screen: {{kind: log}}
+notify: [screen]
+rules:
+  - {{id: credits-cycle, kind: budget, limit: 500_000, levels: {{warning: 80%, critical: 100%}}}}
+  - {{id: runaway, kind: threshold, window: 3h, above: {{warning: 6_000, critical: 15_000}}}}
+  - {{id: opus-share, kind: threshold, where: {{Model: "claude-opus-*"}}, statistic: share, window: 6h, above: 90%}}
+  - {{id: unusual-hour, kind: zscore, method: plain, for_each: Model}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Something that happens in the story."""
+
+    at: datetime
+    said: str
+    act: Callable[[QuickenedDaemon], None] | None = None
+
+
+@click.command()
+def demo() -> None:
+    """Watch one night at a made-up organization: no key, no network, a few seconds."""
+    from usage_watch.clock import SteppedClock
+    from usage_watch.quickened import QuickenedDaemon, own_environment
+    from usage_watch.simulator import DEFAULT_KEY, SimulatorServer
+
+    _say("usage-watch demo: one night at a made-up organization of 40 people, told by the real daemon on a quickened")
+    _say("clock. The analytics API is simulated on this machine; the history, the rules and the messages are real.\n")
+    with tempfile.TemporaryDirectory(prefix="usage-watch-demo-") as folder:
+        clock_file, rules = Path(folder, "clock"), Path(folder, "rules.yaml")
+        clock = SteppedClock(clock_file)
+        clock.step(EVENING)
+        environ = {**own_environment(), "PERPLEXITY_ANALYTICS_API_KEY": DEFAULT_KEY}
+        with SimulatorServer(_scenario(), now=clock.now) as server:
+            rules.write_text(RULES.format(base_url=server.base_url, store=Path(folder, "usage-watch.db")))
+            _show_rules()
+            with QuickenedDaemon(rules, clock, clock_file, environ) as daemon:
+                for beat in _story():
+                    if beat.at > clock.now():
+                        daemon.run_until(beat.at)
+                    _say(f"{beat.at:%a %H:%M}  {_wrapped(beat.said)}\n")
+                    if beat.act is not None:
+                        beat.act(daemon)
+            _say(_end(len(server.requests)))
+
+
+def _scenario() -> Scenario:
+    """Ninety days of work, and a job that loops from one to six in the morning while the source syncs late."""
+    from usage_watch.simulator import Runaway, Scenario, SyncLag, SyncStop
+
+    one = EVENING.replace(hour=1) + timedelta(days=1)
+    return Scenario(
+        seed=1,
+        start_at=datetime(2026, 8, 20, tzinfo=ZoneInfo("UTC")),
+        lag=SyncLag(),
+        runaways=(Runaway("priya.nair@example.com", "claude-opus-4-8", one, 5, 7_000),),
+        stops=(SyncStop(one + timedelta(hours=3, minutes=30), one + timedelta(hours=5, minutes=30)),),
+    )
+
+
+def _story() -> list[Beat]:
+    night = EVENING + timedelta(days=1)
+    return [
+        Beat(
+            EVENING,
+            "The daemon starts for the first time and reads 90 days of history. What ended before it "
+            "came is history; what is open now, it tells, once.",
+            _start,
+        ),
+        Beat(
+            night.replace(hour=1),
+            "Everybody sleeps. A job of priya.nair@ begins to loop on claude-opus-4-8, at 7,000 "
+            "credits an hour. The source syncs up to 90 minutes late, and does not say so.",
+        ),
+        Beat(
+            night.replace(hour=3, minute=40),
+            "kill -9: the daemon dies, in the worst hour of the night. It is started again, as "
+            "systemd would; it goes on where it was and tells nothing twice.",
+            _crash,
+        ),
+        Beat(
+            night.replace(hour=4, minute=30),
+            'Now the source stops syncing for two hours. Zeros come; they end nothing, for a zero may mean "not yet".',
+        ),
+        Beat(night.replace(hour=6), "The job has been stopped by its owner, who read the alert over a coffee."),
+        Beat(night.replace(hour=11), "A quiet morning. Told over the night: what you read above, and nothing else."),
+    ]
+
+
+def _start(daemon: QuickenedDaemon) -> None:
+    daemon.start(_print_message)
+
+
+def _crash(daemon: QuickenedDaemon) -> None:
+    daemon.kill()
+    daemon.start(_print_message)
+
+
+def _print_message(line: str) -> None:
+    _say(f"    │ {line}" if line else "")
+
+
+def _show_rules() -> None:
+    _say("Its rules:\n")
+    _say(
+        textwrap.indent(
+            "".join(f"{line}\n" for line in RULES.replace("{{", "{").replace("}}", "}").splitlines()[7:]), "    "
+        )
+    )
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 100, subsequent_indent=" " * 11)
+
+
+def _end(requests: int) -> str:
+    return (
+        f"That was {requests} requests, one SIGKILL and a sync that stopped. What to do next:\n\n"
+        "    export PERPLEXITY_ANALYTICS_API_KEY=…     the key: Settings → Organization → Computer, by an admin\n"
+        "    cp rules.example.yaml rules.yaml          one of everything; keep what you need\n"
+        "    usage-watch check                         every fault at its line, before anything runs\n"
+        "    usage-watch run                           the daemon; README.md says how to make it a service"
+    )
+
+
+def _say(text: str) -> None:
+    click.echo(text)

@@ -1,0 +1,77 @@
+"""The one door to the time. A clock is read once a tick, at the edge; everything below is told what time it is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Protocol
+
+from usage_watch.errors import UsageError
+
+STEPPED = "USAGE_WATCH_CLOCK_FILE"
+"""Environment variable that names a stepped clock's file: for `demo` and the project's own tests."""
+
+GLANCE = 30.0
+"""Seconds after which a waiting daemon looks at the clock again: it may have been set."""
+
+
+class Clock(Protocol):
+    """Tells the time, and waits."""
+
+    def now(self) -> datetime:
+        """The time, aware and in UTC."""
+        ...
+
+    def wait(self, until: datetime, stop: Event) -> None:
+        """Return when it is `until`, or when `stop` is set."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def wait(self, until: datetime, stop: Event) -> None:
+        # A clock that is set back must not stretch the wait, one that is set forward must cut it short.
+        deadline = time.monotonic() + (until - self.now()).total_seconds()
+        while not stop.is_set():
+            left = min((until - self.now()).total_seconds(), deadline - time.monotonic())
+            if left <= 0:
+                return
+            stop.wait(min(left, GLANCE))
+
+
+class SteppedClock:
+    """A clock that stands still until somebody writes another time into its file (epoch seconds)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(float(self._path.read_text()), UTC)
+
+    def wait(self, until: datetime, stop: Event) -> None:
+        while not stop.is_set() and self.now() < until:
+            stop.wait(0.002)
+
+    def step(self, at: datetime) -> None:
+        """Make it `at`; readers never see half a number."""
+        beside = self._path.with_suffix(".next")
+        beside.write_text(str(at.timestamp()))
+        beside.replace(self._path)
+
+
+def open_clock(environ: Mapping[str, str] = os.environ) -> Clock:
+    """The machine's clock, or the stepped one that the environment names."""
+    if STEPPED not in environ:
+        return SystemClock()
+    path = Path(environ[STEPPED])
+    if not path.is_file():
+        raise UsageError(f"${STEPPED} names {path}, which is no file; unset it to use the machine's clock.")
+    return SteppedClock(path)

@@ -1,0 +1,104 @@
+"""What a rules file may say, but hardly means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from usage_watch.config.faults import Complaint, Path
+from usage_watch.config.settings import Config
+from usage_watch.config.shapes import near
+from usage_watch.core.datasets import DATASETS, find_axis
+from usage_watch.core.selection import MEMBER, Choice
+from usage_watch.errors import Fault
+from usage_watch.rules import Rule
+from usage_watch.secret import SecretRef
+
+Seen = Mapping[tuple[str, str], Collection[str]]
+"""By dataset and axis (as the source writes it, or `member`), the categories that stored history has."""
+
+
+def warnings(config: Config, environ: Mapping[str, str], seen: Seen) -> list[Fault]:
+    """What is worth a second look, in the order of the file. Of an axis that `seen` lacks nothing is said."""
+    found = [
+        *_of_file(config),
+        *_of_secrets(config, environ),
+        *(each for index, rule in enumerate(config.rules) for each in _of_rule(("rules", index), rule, seen)),
+        *_told_to_nobody(config),
+    ]
+    faults = [complaint.fault(config.document) for complaint in found]
+    return sorted(faults, key=lambda fault: (fault.line, fault.column))
+
+
+def _of_file(config: Config) -> Iterator[Complaint]:
+    if not config.channels:
+        yield Complaint((), "nobody is told of anything: write `channels` and `notify`")
+    if not config.rules:
+        yield Complaint(("rules",), "nothing is watched: write `rules`")
+    if config.source.poll_every < timedelta(minutes=1):
+        place: Path = ("source", "poll_every")
+        yield Complaint(place, "this asks the source more than once a minute, for numbers that come hours late")
+
+
+def _of_secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Complaint]:
+    for name in ("source", "channels"):
+        for path, secret in _secrets((name,), getattr(config, name)):
+            yield from (Complaint(path, sentence) for sentence in secret.warnings(environ))
+
+
+def _secrets(at: Path, value: Any) -> Iterator[tuple[Path, SecretRef]]:
+    if isinstance(value, SecretRef):
+        yield at, value
+    for step, item in _held(value):
+        yield from _secrets((*at, step), item)
+
+
+def _held(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, BaseModel):
+        yield from ((name, getattr(value, name)) for name in type(value).model_fields)
+    elif isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, tuple):
+        yield from enumerate(value)
+
+
+def _of_rule(at: Path, rule: Rule, seen: Seen) -> Iterator[Complaint]:
+    if rule.dataset not in DATASETS:
+        meant = near(rule.dataset, DATASETS)
+        hint = f"did you mean {meant}?" if meant else f"known are {', '.join(DATASETS)}"
+        yield Complaint((*at, "dataset"), f"no dataset of this name is known, and so nothing of it is checked; {hint}")
+    for name, wanted in rule.where.items():
+        known = _seen(seen, rule.dataset, name)
+        patterns = wanted if isinstance(wanted, str | list) else wanted.none_of
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            if known and not _matches(pattern, name, known):
+                yield Complaint((*at, "where", name), _never_seen(pattern, known))
+
+
+def _seen(seen: Seen, dataset: str, name: str) -> Collection[str]:
+    axis = find_axis(name, (axis for known, axis in seen if known == dataset))
+    return () if axis is None else seen[dataset, axis]
+
+
+def _matches(pattern: str, name: str, known: Collection[str]) -> bool:
+    if name.casefold() == MEMBER:
+        return pattern.casefold() in {member.casefold() for member in known}
+    choice = Choice((pattern,))
+    return any(choice.takes(value) for value in known)
+
+
+def _never_seen(pattern: str, known: Collection[str]) -> str:
+    meant = near(pattern, sorted(known))
+    return f"history has never seen `{pattern}`" + (f"; did you mean `{meant}`?" if meant else "")
+
+
+def _told_to_nobody(config: Config) -> Iterator[Complaint]:
+    """Rules that would speak to nobody; said once for all where there is no channel."""
+    for index, rule in enumerate(config.rules):
+        routes = config.routes[rule.id]
+        if config.channels and rule.enabled and not any(routes.get(level.severity) for level in rule.levels):
+            severities = ", ".join(dict.fromkeys(level.severity.value for level in rule.levels))
+            yield Complaint(("rules", index, "notify"), f"nobody is told of this rule's {severities}; add a channel")

@@ -1,0 +1,261 @@
+"""What pydantic refuses in a part of the rules file -> complaints with their place, in sentences for people.
+
+pydantic says what it wanted in its own words, shows what was written (which may be a secret), and tells of every branch
+of a union. So nothing of its text is used but the sentences that validators of ours raise: what a field takes is read
+off the models, where it stands off the document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ValidationError
+
+from usage_watch.config.shapes import choices, describe, either, fields_of, inside, is_model, keys_of, near, wanted
+from usage_watch.errors import Fault
+from usage_watch.rules.fields import NAME
+from usage_watch.yamlfile import Document
+
+Path: TypeAlias = tuple[str | int, ...]
+"""From the top of the file: keys, and indices of lists."""
+
+NAME_WORDS = "takes small letters, digits and hyphens, at most 64, such as ops-2"
+
+_PATTERNS = {
+    NAME: NAME_WORDS,
+    r"^[a-z0-9_]{1,64}$": "takes a dataset's name, such as credit_usage",
+    r"^https://\S+$": "takes a link that begins with https://",
+}
+_LIMITS = {
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "string_too_short": "has too few characters; write {min_length} or more",
+    "string_too_long": "has too many characters; write {max_length} at most",
+    "too_short": "has too few entries; write {min_length} or more",
+    "too_long": "has too many entries; write {max_length} at most",
+}
+_PREDICATE = re.compile(r"(is|must|needs|names|cannot|has|takes|asks)\b")
+_WORD = re.compile("[A-Za-z_]{1,40}")
+"""Surely no secret in the wrong place, so that it may be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A fault whose place is still a path."""
+
+    path: Path
+    message: str
+    at_key: bool = False
+    """Whether it is about the key at `path`, rather than its value."""
+    meant: str | None = None
+    """The key that was probably meant, which therefore is not missing."""
+
+    def fault(self, document: Document | None) -> Fault:
+        """With line and column; the file's first where there is no file."""
+        at = document.position(self.path, self.at_key) if document else (1, 1)
+        return Fault(*at, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """One of pydantic's errors, its place found again."""
+
+    path: Path
+    """Without the names of union branches; of a missing field, where it would be."""
+    type: str
+    message: str
+    context: Mapping[str, Any]
+    of_key: bool
+    """Whether a mapping's key was refused, not its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the file that one model reads."""
+
+    document: Document
+    at: Path
+    """Where it stands."""
+    model: type[BaseModel]
+    later: Mapping[type[BaseModel], frozenset[str]]
+    """Fields that are not built yet, of models that do not say so themselves."""
+
+    def refused(self, error: ValidationError) -> list[Complaint]:
+        """Everything that pydantic refused here, each place once."""
+        told: dict[Path, Complaint] = {}
+        for refusal in _telling([self._found(detail) for detail in _details(error)]):
+            complaint = self._complaint(refusal)
+            told.setdefault(complaint.path, complaint)
+        return list(told.values())
+
+    def unknown(self, written: Mapping[str, Any]) -> list[Complaint]:
+        """Every key, however deep, that no model has there, and every one that was left empty."""
+        return list(self._unknown([self.model], self.at, written))
+
+    def not_yet(self, written: Mapping[str, Any]) -> list[Complaint]:
+        """Values that are in the contract, but not built yet."""
+        values: Mapping[str, frozenset[str]] = getattr(self.model, "later_values", {})
+        found = ((name, _later_value(written.get(name), later)) for name, later in values.items())
+        return [
+            Complaint((*self.at, name), f"`{name}: {value}` is not there yet in this version; {self._instead(name)}")
+            for name, value in found
+            if value is not None
+        ]
+
+    # ---- where ---------------------------------------------------------------------------------------------------
+
+    def _found(self, detail: Mapping[str, Any]) -> _Refusal:
+        place = self.document.places
+        for step in self.at:
+            place = place.children[step]
+        path = list(self.at)
+        for step in detail["loc"]:
+            if step in place.children:
+                place = place.children[step]
+                path.append(step)
+        if detail["type"] == "missing":
+            path.append(detail["loc"][-1])
+        return _Refusal(tuple(path), detail["type"], detail["msg"], detail.get("ctx", {}), "[key]" in detail["loc"])
+
+    def _value(self, path: Path) -> Any:
+        """What was written at a path that exists."""
+        value: Any = self.document.data
+        for step in path:
+            value = value[step]
+        return value
+
+    def _types(self, path: Path) -> list[Any]:
+        """The types that the models allow at a path."""
+        types: list[Any] = [self.model]
+        for step in path[len(self.at) :]:
+            types = [found for leaf in types for found in inside(leaf, step)]
+        return types
+
+    # ---- what ----------------------------------------------------------------------------------------------------
+
+    def _complaint(self, refusal: _Refusal) -> Complaint:
+        path = refusal.path
+        field = path[len(self.at) : len(self.at) + 1]
+        if self._later_of(self.model).intersection(field):
+            return Complaint((*self.at, *field), not_yet(named(field)))
+        if refusal.type == "missing":
+            return Complaint(path, self._missing(path), at_key=True)
+        if refusal.type == "extra_forbidden":
+            return self._stranger(path)
+        if refusal.of_key:
+            keys = [key for leaf in self._types(path[:-1]) for key in keys_of(leaf)]
+            return Complaint(path, pick("this name must be", keys, path[-1]), at_key=True)
+        return Complaint(path, self._sentence(refusal))
+
+    def _sentence(self, refusal: _Refusal) -> str:
+        subject, value = named(refusal.path[len(self.at) :]), self._value(refusal.path)
+        if refusal.type == "value_error":
+            return said(subject, refusal.message.removeprefix("Value error, "))
+        if refusal.type == "string_pattern_mismatch":
+            return f"{subject} {_PATTERNS[refusal.context['pattern']]}"
+        if limit := _LIMITS.get(refusal.type):
+            return f"{subject} {limit.format(**refusal.context)}"
+        types = self._types(refusal.path)
+        if words := choices(types):
+            return pick(f"{subject} takes", words, value)
+        quotes = "; put quotes around it" if str in types and isinstance(value, int | float) else ""
+        return f"{subject} takes {wanted(types)}{quotes}"
+
+    def _missing(self, path: Path) -> str:
+        name = str(path[-1])
+        model = next(leaf for leaf in self._types(path[:-1]) if is_model(leaf) and name in fields_of(leaf))
+        words = choices(self._types(path))
+        later = sorted(getattr(model, "later_values", {}).get(name, ()))
+        if not words:
+            return f"needs `{name}`: {_uncapitalized(describe(model, name))}"
+        soon = f"; {either(later, 'and')} {'is' if len(later) == 1 else 'are'} not there yet" if later else ""
+        return f"needs `{name}`: {either(words)}{soon}"
+
+    def _instead(self, name: str) -> str:
+        return f"write {wanted(self._types((*self.at, name)))}"
+
+    def _stranger(self, path: Path) -> Complaint:
+        """A key that has no place where it stands."""
+        key = str(path[-1])
+        models = [leaf for leaf in self._types(path[:-1]) if is_model(leaf) and key not in fields_of(leaf)]
+        names = list(dict.fromkeys(name for model in models for name in fields_of(model)))
+        shown = f"`{key}`" if _WORD.fullmatch(key) else "this name"
+        if any(key in self._later_of(model) for model in models):
+            return Complaint(path, not_yet(shown), at_key=True)
+        meant = near(key, names)
+        advice = f"did you mean `{meant}`?" if meant else f"known are {', '.join(names)}"
+        return Complaint(path, f"{shown} is not known here; {advice}", at_key=True, meant=meant)
+
+    def _unknown(self, leaves: Sequence[Any], path: Path, value: Any) -> Iterator[Complaint]:
+        for step, item in _items(value):
+            deeper = [found for leaf in leaves for found in inside(leaf, step)]
+            if deeper and item is None:
+                subject = named((*path, step)[len(self.at) :])
+                yield Complaint((*path, step), f"{subject} is empty; write a value, or leave it out")
+            elif deeper:
+                yield from self._unknown(deeper, (*path, step), item)
+            elif isinstance(step, str) and any(is_model(leaf) for leaf in leaves):
+                yield self._stranger((*path, step))
+
+    def _later_of(self, model: type[BaseModel]) -> frozenset[str]:
+        own: frozenset[str] = getattr(model, "later", frozenset())
+        return own.union(*(names for base, names in self.later.items() if issubclass(model, base)))
+
+
+def named(path: Path) -> str:
+    """A place as people say it: `above.warning`, item 1 of `notify`; empty for the part as a whole."""
+    names = ".".join(step for step in path if isinstance(step, str))
+    shown = f"`{names}`" if names else ""
+    return f"item {path[-1] + 1} of {shown}" if path and isinstance(path[-1], int) else shown
+
+
+def said(subject: str, sentence: str) -> str:
+    """A sentence about a subject that it does not name, or gives advice on."""
+    if not subject:
+        return sentence
+    return f"{subject} {sentence}" if _PREDICATE.match(sentence) else f"{subject}: {sentence}"
+
+
+def not_yet(subject: str) -> str:
+    """For what is in the contract, but not built."""
+    return f"{subject} is not there yet in this version; leave it out"
+
+
+def pick(lead: str, words: Sequence[str], written: object) -> str:
+    """What may be chosen, and what was probably meant."""
+    meant = near(written, words) if isinstance(written, str) else None
+    return f"{lead} {either(words)}" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _uncapitalized(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}".rstrip(".")
+
+
+def _details(error: ValidationError) -> list[Any]:
+    return list(error.errors(include_url=False, include_input=False))
+
+
+def _telling(refusals: Iterable[_Refusal]) -> list[_Refusal]:
+    """Of a union's branches those that got furthest, and of those sentences of ours first."""
+    found = list(refusals)
+    outdone = {refusal.path[:length] for refusal in found for length in range(len(refusal.path))}
+    telling = [refusal for refusal in found if refusal.path not in outdone]
+    return sorted(telling, key=lambda refusal: refusal.type != "value_error")
+
+
+def _later_value(written: Any, later: frozenset[str]) -> str | None:
+    """What was written of what is not built yet, as the file has it."""
+    if isinstance(written, dict):
+        return next((f"{{{key}: …}}" for key in written if key in later), None)
+    return written if isinstance(written, str) and written in later else None
+
+
+def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()

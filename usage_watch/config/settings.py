@@ -1,0 +1,89 @@
+"""Config: the sum of everyone's own section, and what follows from them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, PrivateAttr
+
+from usage_watch.channels import AnyChannel
+from usage_watch.core.datasets import DATASETS
+from usage_watch.core.series import DAY, EACH_MEMBER, Feed
+from usage_watch.rules import AnyRule, FileDefaults, routes
+from usage_watch.rules.budget import BudgetRule
+from usage_watch.rules.common import Notify, Routes, Strict
+from usage_watch.rules.fields import NAME, Zone
+from usage_watch.source.settings import SourceSettings
+from usage_watch.store.settings import StoreSettings
+from usage_watch.yamlfile import Document
+
+LONGEST_BACKFILL = timedelta(days=3 * 365)
+"""As `source.backfill`: a budget whose period began earlier says since when it counts."""
+
+
+class Config(Strict):
+    """What usage_watch watches, by which rules, and whom it tells."""
+
+    timezone: Zone = ZoneInfo("UTC")
+    """IANA zone of the times in messages, and of periods that name no other."""
+    billing_day: Annotated[int, Field(ge=1, le=31, strict=True)] = 1
+    """Day of the month on which a billing cycle starts: `period: cycle`. 29 to 31 clamp to the month's end."""
+    source: SourceSettings = SourceSettings()
+    """Where usage is read from."""
+    store: StoreSettings = StoreSettings()
+    """Where everything is kept."""
+    web: Literal["off"] = "off"
+    """The status page."""
+    channels: dict[Annotated[str, Field(pattern=NAME)], AnyChannel] = Field(
+        default_factory=dict, json_schema_extra={"additionalProperties": False}
+    )
+    """Whom messages go to, by a name of yours."""
+    notify: Notify = Field(default_factory=list)
+    """The channels that are told: a list, or lists by severity."""
+    rules: tuple[AnyRule, ...] = ()
+    """What is watched."""
+
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"web", "heartbeat", "meta", "price", "seats", "events", "mute", "bands"}
+    )
+    """Fields of the contract that are not built yet; of those above, all but the value given."""
+
+    _document: Document | None = PrivateAttr(None)
+
+    @property
+    def document(self) -> Document | None:
+        """The file that this was read from, to find a place in it; None where it was made otherwise."""
+        return self._document
+
+    @property
+    def enabled(self) -> tuple[AnyRule, ...]:
+        """The rules that are to be judged."""
+        return tuple(rule for rule in self.rules if rule.enabled)
+
+    @property
+    def defaults(self) -> FileDefaults:
+        """What the file says for all rules."""
+        return FileDefaults(self.timezone, self.billing_day)
+
+    @property
+    def routes(self) -> Mapping[str, Routes]:
+        """By rule id and severity, the channels that are told; a rule's own `notify` replaces the file's."""
+        return {rule.id: routes(self.notify if rule.notify is None else rule.notify) for rule in self.rules}
+
+    def feeds(self) -> tuple[Feed, ...]:
+        """What the enabled rules need, and member days of what they watch: who drives it. Ordered, once each."""
+        watched = {rule.feed for rule in self.enabled}
+        members = {Feed(feed.dataset, DAY, EACH_MEMBER) for feed in watched if _has_members(feed.dataset)}
+        return tuple(sorted(watched | members))
+
+    def backfill_from(self, now: datetime) -> datetime:
+        """From when history is read: `source.backfill` before `now`, or the start of the longest running period."""
+        starts = [rule.look_back(now, self.defaults) for rule in self.enabled if isinstance(rule, BudgetRule)]
+        return max(min([now - self.source.backfill, *starts]), now - LONGEST_BACKFILL)
+
+
+def _has_members(dataset: str) -> bool:
+    return dataset in DATASETS and DATASETS[dataset].per_member

@@ -1,0 +1,119 @@
+"""The real daemon, as its own process, on a clock that jumps from one thing due to the next.
+
+For `demo` and the project's journey tests: a night passes in seconds, and each cycle is the one that a night would see.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from types import TracebackType
+from typing import IO, Self
+
+from usage_watch.clock import STEPPED, SteppedClock
+from usage_watch.errors import UsageWatchError
+
+_DONE = re.compile(r" info cycle\.done .*next_at=(\S+)")
+_PATIENCE = 60.0
+"""Seconds of real time that one cycle may take."""
+
+Printed = Callable[[str], None]
+
+
+class QuickenedDaemon:
+    """`usage-watch run` under a stepped clock. A context manager that leaves no process behind."""
+
+    def __init__(self, rules: Path, clock: SteppedClock, clock_file: Path, environ: Mapping[str, str]) -> None:
+        self.log: list[str] = []
+        """All that it wrote to its log so far."""
+        self._command = [sys.executable, "-m", "usage_watch", "--config", str(rules), "run"]
+        self._environ = {**environ, STEPPED: str(clock_file), "PYTHONUNBUFFERED": "1"}
+        self._clock = clock
+        self._process: subprocess.Popen[str] | None = None
+        self._threads: list[Thread] = []
+        self._cycles: SimpleQueue[datetime | None] = SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self.kill()
+
+    def start(self, printed: Printed) -> None:
+        """Start the process; each line that it prints goes to `printed`."""
+        self._cycles = SimpleQueue()
+        self._process = subprocess.Popen(  # noqa: S603
+            self._command, env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self._threads = [
+            Thread(target=_follow, args=(self._process.stdout, printed), daemon=True),
+            Thread(target=self._follow_log, args=(self._process.stderr, self._cycles), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def run_until(self, end_at: datetime) -> None:
+        """Let it run every cycle that is due up to `end_at`, each at its own time."""
+        while (next_at := self._await_cycle()) <= end_at:
+            self._clock.step(max(next_at, self._clock.now()))
+        self._clock.step(end_at)
+        self._cycles.put(next_at)
+
+    def kill(self) -> None:
+        """SIGKILL, as a machine does it that runs out of memory."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _await_cycle(self) -> datetime:
+        """Wait for the end of the cycle that is under way: when the next is due."""
+        try:
+            next_at = self._cycles.get(timeout=_PATIENCE)
+        except Empty:
+            next_at = None
+        if next_at is None:
+            said = "\n".join(self.log[-10:])
+            raise UsageWatchError(f"the daemon ended, or made no progress; it said:\n{said}")
+        return next_at
+
+    def _follow_log(self, lines: IO[str], cycles: SimpleQueue[datetime | None]) -> None:
+        for line in lines:
+            self.log.append(line.rstrip("\n"))
+            if found := _DONE.search(line):
+                cycles.put(datetime.fromisoformat(found[1]))
+        cycles.put(None)
+
+    def _end(self, sign: signal.Signals) -> int:
+        process, self._process = self._process, None
+        assert process is not None
+        process.send_signal(sign)
+        code = process.wait()
+        for thread in self._threads:
+            thread.join()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        return code
+
+
+def _follow(lines: IO[str], printed: Printed) -> None:
+    for line in lines:
+        printed(line.rstrip("\n"))
+
+
+def own_environment() -> dict[str, str]:
+    """The environment to start it in: this process' own, without what would point it elsewhere."""
+    return {name: value for name, value in os.environ.items() if name not in (STEPPED, "USAGE_WATCH_CONFIG")}

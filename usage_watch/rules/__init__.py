@@ -1,0 +1,19 @@
+"""RULE KINDS. One file each: settings, docs and behaviour side by side; a new kind is one file and one line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from usage_watch.rules.budget import BudgetRule
+from usage_watch.rules.common import FileDefaults, Problem, Rule, routes
+from usage_watch.rules.threshold import ThresholdRule
+from usage_watch.rules.zscore import ZscoreRule
+
+AnyRule = Annotated[ThresholdRule | BudgetRule | ZscoreRule, Field(discriminator="kind")]
+
+LATER_KINDS = frozenset({"absence", "novelty"})
+"""Kinds of the contract that are not built yet."""
+
+__all__ = ["LATER_KINDS", "AnyRule", "FileDefaults", "Problem", "Rule", "routes"]

@@ -1,0 +1,258 @@
+"""What every rule kind shares: the fields that a user writes, and what a kind must be able to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from usage_watch.core.datasets import DATASETS
+from usage_watch.core.episode import Findings, Level
+from usage_watch.core.message import Evidence, Severity
+from usage_watch.core.selection import MEMBER, Choice, Selection
+from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
+from usage_watch.core.units import Duration
+from usage_watch.rules.asking import Question, Refusal, ask
+from usage_watch.rules.fields import NAME, Switch
+
+Patterns = str | Annotated[list[str], Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    """Something that a user wrote: no unknown keys, never changed, never echoed in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+
+
+class Not(Strict):
+    """All values but these."""
+
+    none_of: Annotated[Patterns, Field(alias="not")]
+    """A value or a list of them; `*` stands for any text."""
+
+
+Where = dict[str, Patterns | Not]
+
+
+class Share(float):
+    """A number that was written with `%`."""
+
+
+def _limit(value: object) -> float:
+    if isinstance(value, str) and value.endswith("%"):
+        return Share(_finite(value[:-1].strip()))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("write a number such as 5000, or a share such as 60%")
+    return _finite(value)
+
+
+def _finite(value: str | float) -> float:
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise ValueError("write a number such as 5000, or a share such as 60%") from None
+    if not 0 <= number < float("inf"):
+        raise ValueError("write a number from 0 up")
+    return number
+
+
+Limit = Annotated[
+    float,
+    PlainValidator(_limit),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]}),
+]
+
+
+class Limits(Strict):
+    """A limit for each severity that the rule shall speak at."""
+
+    info: Limit | None = None
+    """Worth knowing."""
+    warning: Limit | None = None
+    """Somebody should look today."""
+    critical: Limit | None = None
+    """Somebody should look now."""
+
+    def given(self) -> list[Level]:
+        """The levels that were written, in the order of their severity."""
+        pairs = ((severity, getattr(self, severity.value)) for severity in Severity)
+        return [Level(severity, limit) for severity, limit in pairs if limit is not None]
+
+
+Notify = list[str] | dict[Severity, list[str]]
+
+Routes = Mapping[Severity, Sequence[str]]
+
+
+def routes(notify: Notify | None) -> Routes:
+    """Who is told of which severity; a plain list is told of all."""
+    if notify is None:
+        return {}
+    return dict.fromkeys(Severity, notify) if isinstance(notify, list) else notify
+
+
+@dataclass(frozen=True, slots=True)
+class FileDefaults:
+    """What the rules file says for all of its rules."""
+
+    zone: ZoneInfo
+    billing_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a rule that its types cannot catch."""
+
+    field: tuple[str | int, ...]
+    """Where, below the rule."""
+    message: str
+    """What is wrong and what to write instead."""
+
+
+class Rule(Strict):
+    """The fields of every rule, and what each kind answers for itself.
+
+    A kind is one file: its settings, their docs, and these methods.
+    """
+
+    algorithm: ClassVar[int] = 1
+    """Raised when the kind's judging changes, so that only then old incidents are judged as another rule's."""
+    later: ClassVar[frozenset[str]] = frozenset({"text", "remind_every", "max_incidents", "max_series"})
+    """Fields of the contract that are not built yet; of those below, all but the value given."""
+    later_values: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Values, or keys inside of them, that are not built yet, by field."""
+
+    id: Annotated[str, Field(pattern=NAME)]
+    """Unique; the incident's identity: renaming makes a new rule."""
+    kind: str
+    """What the rule judges by."""
+    title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """What messages call it; the id by default."""
+    runbook: Annotated[str, Field(pattern=r"^https://\S+$", max_length=2000)] | None = None
+    """An https link to what to do about it."""
+    dataset: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$", examples=list(DATASETS))] = "credit_usage"
+    """What is counted: a dataset of the source."""
+    bucket: Literal["1h", "1d"] | None = None
+    """1h or 1d; 1h unless the source has days only."""
+    where: Where = Field(default_factory=dict)
+    """Which usage counts: `{Axis: value}`, a value may be a list, have `*`, or be `{not: …}`; `member: EMAIL`."""
+    for_each: Annotated[str, Field(min_length=1, max_length=64, examples=["member", "Model"])] | None = None
+    """An axis or `member`: one series and incident each."""
+    for_: Annotated[Duration | None, Field(alias="for")] = None
+    """How long it must stand before it counts; one bucket by default."""
+    resolve_after: Duration | None = None
+    """How long it must be clear before it has ended."""
+    notify: Notify | None = None
+    """Channels, or channels by severity, in place of the file's."""
+    enabled: Switch = True
+    """`no` is as good as removed."""
+
+    # ---- what a kind answers -----------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[Level, ...]:
+        """The rule's levels; a level's rank is its place, from 1."""
+
+    @abstractmethod
+    def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
+        """From when buckets are needed to judge those from `since` on."""
+
+    @abstractmethod
+    def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
+        """Judge each series' buckets from `since` on."""
+
+    @abstractmethod
+    def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
+        """Say in words and numbers what was judged at a bucket, against the level of a rank."""
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong though each field alone is right; a kind adds its own."""
+        answer = self.answer()
+        if isinstance(answer, Refusal):
+            yield Problem(answer.field, answer.message)
+        for name, value in self.durations().items():
+            if value is not None and (value <= timedelta(0) or value.total_seconds() % self.width):
+                bucket = "hours" if self.width == HOUR else "days"
+                yield Problem(
+                    (name,), f"is not a whole number of buckets; this rule judges {bucket}, so write whole {bucket}"
+                )
+
+    # ---- what follows from the fields --------------------------------------------------------------------------
+
+    def durations(self) -> dict[str, timedelta | None]:
+        """The fields that must be whole multiples of the bucket."""
+        return {"for": self.for_, "resolve_after": self.resolve_after}
+
+    @property
+    def width(self) -> Width:
+        """Seconds a bucket."""
+        known = DATASETS.get(self.dataset)
+        if self.bucket is not None:
+            return HOUR if self.bucket == "1h" else DAY
+        return DAY if (self.for_each or "").casefold() == MEMBER or (known is not None and not known.hourly) else HOUR
+
+    def answer(self) -> Feed | Refusal:
+        """The feed that this rule judges, or why the source has no such answer."""
+        return ask(Question(self.dataset, self.width, tuple(self.where), self.for_each, self._member()))
+
+    @property
+    def feed(self) -> Feed:
+        """The feed that this rule judges; only of a rule without problems."""
+        answer = self.answer()
+        if isinstance(answer, Refusal):
+            raise TypeError(answer.message)
+        return answer
+
+    @property
+    def selection(self) -> Selection:
+        """`where` and `for_each` in the core's terms."""
+        axis = next((name for name in self.where if name.casefold() != MEMBER), None)
+        choice = None if axis is None else _choice(self.where[axis])
+        if self.for_each is not None and self.for_each.casefold() == MEMBER:
+            return Selection(axis, choice, self._member(), MEMBER)
+        return Selection(axis or self.for_each, choice, self._member(), self.for_each)
+
+    def _member(self) -> str | None:
+        wanted = [value for name, value in self.where.items() if name.casefold() == MEMBER]
+        return wanted[0] if len(wanted) == 1 and isinstance(wanted[0], str) else None
+
+    @property
+    def for_buckets(self) -> int:
+        """`for` in buckets."""
+        return buckets(self.for_, self.width) or 1
+
+    @property
+    def resolve_buckets(self) -> int:
+        """`resolve_after` in buckets."""
+        return buckets(self.resolve_after, self.width) or (2 if self.width == HOUR else 1)
+
+    @property
+    def unit(self) -> str:
+        """What the dataset counts."""
+        known = DATASETS.get(self.dataset)
+        return known.unit if known else "units"
+
+    def digest(self, defaults: FileDefaults) -> str:
+        """Of all that judges: fields that only word or route are left out."""
+        fields = self.model_dump(mode="json", exclude={"title", "runbook", "notify", "enabled"})
+        judged: list[Any] = [self.algorithm, fields, defaults.billing_day, defaults.zone.key]
+        return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def buckets(duration: timedelta | None, width: int) -> int:
+    """A duration in buckets; 0 for None."""
+    return 0 if duration is None else int(duration.total_seconds()) // width
+
+
+def _choice(value: str | list[str] | Not) -> Choice:
+    patterns = value.none_of if isinstance(value, Not) else value
+    listed = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    return Choice(listed, negated=isinstance(value, Not))

@@ -1,0 +1,149 @@
+"""threshold: a count or a share over or under a fixed limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from usage_watch.core.datasets import DATASETS
+from usage_watch.core.episode import Findings, Level
+from usage_watch.core.message import Evidence, Fact, Severity
+from usage_watch.core.series import FeedHistory
+from usage_watch.core.units import Duration, Percent, number, percent, spell_duration
+from usage_watch.rules.common import FileDefaults, Limit, Limits, Problem, Rule, Share, buckets
+from usage_watch.rules.evidence import around, week_before
+from usage_watch.rules.measure import LATER_STATISTICS, Measured, Statistic, measure, said
+
+
+class ThresholdRule(Rule):
+    """Speaks when a count, or a share of the total, over a trailing window stands above or below a limit."""
+
+    kind: Literal["threshold"]
+    window: Duration | None = None
+    """The trailing sum over this long is judged; one bucket by default."""
+    statistic: Statistic = Statistic.TOTAL
+    """`total`, or `share`: the part of the dataset's total, in percent."""
+    above: Limit | Limits | None = None
+    """Speaks when greater than this; one number is a warning."""
+    below: Limit | Limits | None = None
+    """Speaks when less than this, once settled."""
+    clear_at: Percent | None = None
+    """Where it is clear again, in percent of the lowest level: 90% for `above`, 110% for `below`."""
+    min_total: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0
+    """A share of less than this total says nothing."""
+
+    later_values: ClassVar[Mapping[str, frozenset[str]]] = {"statistic": LATER_STATISTICS}
+
+    def durations(self) -> dict[str, timedelta | None]:
+        return {**super().durations(), "window": self.window}
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        if (self.above is None) == (self.below is None):
+            yield Problem((), "needs a limit: write either `above` or `below`, and not both")
+        else:
+            yield from self._limit_problems("above" if self.above is not None else "below")
+        if self.min_total and self.statistic != Statistic.SHARE:
+            yield Problem(("min_total",), "belongs to `statistic: share`; leave it out for totals")
+        known = DATASETS.get(self.dataset)
+        if self.window_buckets > 1 and known is not None and not known.additive:
+            yield Problem(
+                ("window",), f"cannot sum {self.dataset} over several days: a member counts on each; leave it out"
+            )
+
+    def _limit_problems(self, name: str) -> Iterator[Problem]:
+        limits = [level.limit for level in self.levels]
+        if not limits:
+            yield Problem((name,), "names no level: write a number, or at least one of info, warning, critical")
+        if sorted(set(limits), reverse=self._sign < 0) != limits:
+            order = "rise" if self._sign > 0 else "fall"
+            yield Problem((name,), f"must {order} from info over warning to critical")
+        if self.statistic == Statistic.TOTAL and any(isinstance(limit, Share) for limit in limits):
+            yield Problem((name,), "is a share, but this rule judges totals: write a number, or add `statistic: share`")
+        if self.statistic == Statistic.SHARE and any(limit > 100 for limit in limits):
+            yield Problem((name,), "is more than 100 %, which no share can be")
+        if self._sign < 0 and 0 in limits:
+            yield Problem((name,), "is 0, and nothing can be less; write the least that is normal")
+        if self.clear_at is not None and self._sign * (self.clear_at - 100) > 0:
+            side = "at most 100%" if self._sign > 0 else "at least 100%"
+            yield Problem(("clear_at",), f"must be {side} of the lowest level, or the rule would end while it speaks")
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        written = self.above if self.above is not None else self.below
+        if isinstance(written, Limits):
+            return tuple(written.given())
+        return () if written is None else (Level(Severity.WARNING, written),)
+
+    @property
+    def window_buckets(self) -> int:
+        """`window` in buckets."""
+        return buckets(self.window, self.width) or 1
+
+    @property
+    def _sign(self) -> int:
+        """1 where more is worse, -1 where less is."""
+        return 1 if self.above is not None else -1
+
+    def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
+        reach = self.window_buckets + self.for_buckets
+        return since - timedelta(seconds=reach * self.width)
+
+    def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
+        first = int(np.searchsorted(history.starts, int(since.timestamp())))
+        series = measure(history, self.selection, self.statistic, self.window_buckets, self.min_total)
+        return [self._judge_one(measured, first) for measured in series]
+
+    def _judge_one(self, measured: Measured, first: int) -> Findings:
+        """Judge with the sign turned so that more is always worse."""
+        sign = self._sign
+        limits = np.array([level.limit for level in self.levels])
+        values = sign * measured.values[first:]
+        enough = measured.enough[first:]
+        ranks = np.where(enough, np.searchsorted(sign * limits, values, side="left"), 0).astype(np.int8)
+        clear_at = (self.clear_at if self.clear_at is not None else 100 - 10 * sign) * limits[0] / 100
+        return Findings(
+            labels=measured.labels,
+            width=self.width,
+            starts=measured.starts[first:],
+            ranks=ranks,
+            holding=enough & (ranks == 0) & (values > sign * clear_at),
+            settled=measured.settled[first:],
+            early=np.full(len(values), measured.grows and sign > 0),
+            values=measured.values[first:],
+            limits=limits[np.maximum(ranks - 1, 0)],
+        )
+
+    def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
+        level = self.levels[rank - 1]
+        value = float(findings.values[index])
+        unit = "%" if self.statistic == Statistic.SHARE else self.unit
+        side = "over" if self._sign > 0 else "under"
+        window = timedelta(seconds=self.window_buckets * self.width)
+        summary = (
+            f"{self._said(value)} in {spell_duration(window)}, {side} the {level.severity} limit of {self._bare(level)}"
+        )
+        return around(
+            findings,
+            index,
+            window,
+            dataset=self.dataset,
+            unit=unit,
+            value=value,
+            limit=level.limit,
+            summary=summary,
+            facts=(
+                Fact("Limits", ", ".join(f"{each.severity} {self._bare(each)}" for each in self.levels)),
+                *week_before(findings, index, self._said),
+            ),
+        )
+
+    def _said(self, value: float) -> str:
+        return said(value, self.statistic, self.unit)
+
+    def _bare(self, level: Level) -> str:
+        return percent(level.limit / 100) if self.statistic == Statistic.SHARE else number(level.limit)

@@ -1,0 +1,192 @@
+"""zscore: a count far from its usual, in standard deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from usage_watch.core.datasets import DATASETS
+from usage_watch.core.episode import Findings, Level
+from usage_watch.core.message import Evidence, Fact, Severity
+from usage_watch.core.series import HOUR, FeedHistory, Floats
+from usage_watch.core.stats.rolling import EMBARGO, plain, robust, score
+from usage_watch.core.units import Duration, Percent, number, spell_duration
+from usage_watch.rules.common import FileDefaults, Problem, Rule, Strict, buckets
+from usage_watch.rules.evidence import around, week_before
+from usage_watch.rules.measure import LATER_STATISTICS, Measured, Statistic, measure, said
+
+Score = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+
+
+class Method(StrEnum):
+    """What usual means."""
+
+    PLAIN = "plain"
+    """Rolling mean and standard deviation."""
+    ROBUST = "robust"
+    """Rolling median and median absolute deviation, with a floor."""
+
+
+class Direction(StrEnum):
+    """Which deviations are news."""
+
+    UP = "up"
+    DOWN = "down"
+    BOTH = "both"
+
+
+class Scores(Strict):
+    """A score for each severity that the rule shall speak at."""
+
+    info: Score | None = None
+    """Worth knowing."""
+    warning: Score | None = None
+    """Somebody should look today."""
+    critical: Score | None = None
+    """Somebody should look now."""
+
+
+class ZscoreRule(Rule):
+    """Speaks when a count, or a share, deviates from its usual by so many standard deviations."""
+
+    kind: Literal["zscore"]
+    method: Method
+    """`plain` or `robust`."""
+    baseline: Duration = Field("28d", validate_default=True)
+    """How much history is usual; it ends 48 h before the judged day."""
+    above: Score | Scores = Scores(warning=4, critical=6)
+    """The score from which it speaks; one number is a warning."""
+    direction: Direction = Direction.UP
+    """`up`, `down` or `both`."""
+    statistic: Statistic = Statistic.TOTAL
+    """`total`, or `share`: the part of the dataset's total, in percent."""
+    window: Duration | None = None
+    """The trailing sum over this long is judged; one bucket by default."""
+    min_change: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 10
+    """A smaller deviation than this is no news, in the rule's unit."""
+    min_relative: Percent = Field("25%", validate_default=True)
+    """A smaller deviation than this part of the usual is no news."""
+    min_total: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0
+    """A share of less than this total says nothing."""
+    clear_at: Percent = Field("60%", validate_default=True)
+    """Where it is clear again, in percent of the lowest level."""
+
+    later_values: ClassVar[Mapping[str, frozenset[str]]] = {
+        "method": frozenset({"seasonal"}),
+        "statistic": LATER_STATISTICS,
+    }
+
+    def durations(self) -> dict[str, timedelta | None]:
+        return {**super().durations(), "window": self.window, "baseline": self.baseline}
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        limits = [level.limit for level in self.levels]
+        if not limits or sorted(set(limits)) != limits:
+            yield Problem(("above",), "needs at least one of info, warning, critical, rising in that order")
+        if self.clear_at > 100:
+            yield Problem(
+                ("clear_at",), "must be at most 100% of the lowest level, or the rule would end while it speaks"
+            )
+        if self.baseline < timedelta(days=3):
+            yield Problem(("baseline",), "is too short to know what is usual; write 3d or more")
+        if self.min_total and self.statistic != Statistic.SHARE:
+            yield Problem(("min_total",), "belongs to `statistic: share`; leave it out for totals")
+        known = DATASETS.get(self.dataset)
+        if self.window_buckets > 1 and known is not None and not known.additive:
+            yield Problem(
+                ("window",), f"cannot sum {self.dataset} over several days: a member counts on each; leave it out"
+            )
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        if not isinstance(self.above, Scores):
+            return (Level(Severity.WARNING, self.above),)
+        pairs = ((severity, getattr(self.above, severity.value)) for severity in Severity)
+        return tuple(Level(severity, limit) for severity, limit in pairs if limit is not None)
+
+    @property
+    def window_buckets(self) -> int:
+        """`window` in buckets."""
+        return buckets(self.window, self.width) or 1
+
+    @property
+    def resolve_buckets(self) -> int:
+        if self.resolve_after is None and self.width == HOUR:
+            return 6
+        return super().resolve_buckets
+
+    def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
+        # Two baselines: what is left out of the first judged one depends on what was judged before it.
+        reach = 2 * (self.baseline + timedelta(seconds=EMBARGO)) + timedelta(days=1)
+        return since - reach - timedelta(seconds=self.window_buckets * self.width)
+
+    def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
+        first = int(np.searchsorted(history.starts, int(since.timestamp())))
+        series = measure(history, self.selection, self.statistic, self.window_buckets, self.min_total)
+        return [self._judge_one(measured, first) for measured in series]
+
+    def _judge_one(self, measured: Measured, first: int) -> Findings:
+        """The limits of the findings are in the rule's unit: where the level that was reached begins."""
+        limits = np.array([level.limit for level in self.levels])
+        spread = plain if self.method == Method.PLAIN else robust
+        baseline = int(self.baseline.total_seconds())
+        usable = measured.known & measured.enough
+        scored = score(measured.starts, measured.values, usable, self.width, baseline, limits[0], spread)
+        centers, scores = scored.centers[first:], scored.scores[first:]
+        values = measured.values[first:]
+        directed = self._directed(scores)
+        change = np.abs(values - centers)
+        news = (change >= self.min_change) & (change >= centers * self.min_relative / 100) & measured.enough[first:]
+        ranks = np.where(news, np.searchsorted(limits, directed, side="left"), 0).astype(np.int8)
+        reached = limits[np.maximum(ranks - 1, 0)] * scored.spreads[first:]
+        return Findings(
+            labels=measured.labels,
+            width=self.width,
+            starts=measured.starts[first:],
+            ranks=ranks,
+            holding=news & (ranks == 0) & (directed > self.clear_at * limits[0] / 100),
+            settled=measured.settled[first:] & ~np.isnan(centers),
+            early=(scores > 0) & measured.grows,
+            values=values,
+            limits=np.maximum(centers + np.sign(scores) * reached, 0),
+            scores=scores,
+            usual=centers,
+        )
+
+    def _directed(self, scores: Floats) -> Floats:
+        if self.direction == Direction.BOTH:
+            return np.abs(scores)
+        return scores if self.direction == Direction.UP else -scores
+
+    def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
+        if findings.scores is None or findings.usual is None:
+            raise TypeError("findings of a zscore have scores and what was usual")
+        value, z, center = (float(array[index]) for array in (findings.values, findings.scores, findings.usual))
+        spread = (value - center) / z
+        window = timedelta(seconds=self.window_buckets * self.width)
+        side = "over" if z > 0 else "under"
+        return around(
+            findings,
+            index,
+            window,
+            dataset=self.dataset,
+            unit="%" if self.statistic == Statistic.SHARE else self.unit,
+            value=value,
+            limit=float(findings.limits[index]),
+            summary=f"{self._said(value)} in {spell_duration(window)}, {number(abs(z))} deviations {side} the usual",
+            facts=(
+                Fact("Usual", f"{number(max(0.0, center - 2 * spread))} to {self._said(center + 2 * spread)}"),
+                Fact("Learned from", f"the {spell_duration(self.baseline)} that ended two days before"),
+                Fact("Speaks at", ", ".join(f"{each.severity} {number(each.limit)}" for each in self.levels)),
+                *week_before(findings, index, self._said),
+            ),
+        )
+
+    def _said(self, value: float) -> str:
+        return said(value, self.statistic, self.unit)

@@ -1,0 +1,202 @@
+"""What was found in the history and what was promised to whom: the notification log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from usage_watch.core.incident import Incident, RuleRecord
+from usage_watch.core.message import Conversation, Reason
+from usage_watch.core.plan import Decision, Notification, Post, Told
+from usage_watch.store import incidents as incident_rows
+from usage_watch.store.database import Database, Row
+from usage_watch.store.jsontext import MESSAGE
+from usage_watch.store.outbox import State
+from usage_watch.store.times import instant, moment, seconds
+
+_COUNTING = frozenset({State.SENT, State.LEASED, State.QUEUED, State.BLOCKED})
+"""What counts as told: an attempt that may have arrived leaves its row queued."""
+
+_RULE = """
+INSERT INTO rule (id, digest, speaks_from, seen_at, removed_at) VALUES (:id, :digest, :speaks_from, :at, :removed_at)
+ON CONFLICT (id) DO UPDATE SET
+    seen_at = CASE WHEN digest = excluded.digest THEN seen_at ELSE excluded.seen_at END,
+    digest = excluded.digest, speaks_from = excluded.speaks_from,
+    removed_at = CASE WHEN excluded.removed_at IS NULL THEN NULL ELSE coalesce(removed_at, excluded.removed_at) END
+"""
+_OUTBOX = """
+INSERT INTO outbox (id, target, conversation_id, reason, body, state, next_attempt_at, created_at)
+VALUES (:id, :target, :conversation, :reason, :body, 'queued', :at, :at)
+"""
+_CONVERSATION = """
+INSERT INTO conversation (id, target, rule_id, subject, ref) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+"""
+_NOTIFICATION = """
+INSERT INTO notification (incident_id, target, reason, ordinal, rank, decided_at, outbox_id)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_DECISION = "INSERT INTO decision (at, incident_id, target, reason, told, why) VALUES (?, ?, ?, ?, ?, ?)"
+_TOLD = """
+SELECT incident_id, notification.target, notification.reason, ordinal, rank, decided_at,
+       conversation.id, subject, ref, state
+FROM notification
+JOIN outbox ON outbox.id = outbox_id
+JOIN conversation ON conversation.id = conversation_id
+WHERE incident_id IN (SELECT value FROM json_each(?))
+ORDER BY seq, incident_id, notification.reason, ordinal
+"""
+_ATTEMPTS = """
+SELECT id, target, reason, state, attempts, created_at, attempted_at, next_attempt_at, sent_at, last_error
+FROM outbox WHERE id IN (SELECT outbox_id FROM notification WHERE incident_id = ?) ORDER BY seq
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision and when it was made."""
+
+    at: datetime
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """One message about an incident, and how its delivery goes."""
+
+    id: str
+    """`ntf_…`"""
+    target: str
+    reason: Reason
+    state: State
+    attempts: int
+    created_at: datetime
+    attempted_at: datetime | None
+    """When it was last tried."""
+    next_attempt_at: datetime | None
+    sent_at: datetime | None
+    last_error: str | None
+
+
+class AlertStore:
+    """Incidents, decisions and the notification log of an open database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def rules(self) -> dict[str, RuleRecord]:
+        """Every rule that was ever committed, by id."""
+        rows = self._db.query("SELECT id, digest, speaks_from, removed_at IS NOT NULL FROM rule")
+        records = (RuleRecord(name, digest, moment(since), bool(removed)) for name, digest, since, removed in rows)
+        return {record.id: record for record in records}
+
+    def incidents(self, since: datetime) -> list[Incident]:
+        """Every incident that is open or ended at `since` or later, in order of start."""
+        return incident_rows.ending_from(self._db, since)
+
+    def incident(self, id: str) -> Incident | None:
+        """One incident by its id, or by a beginning of it that only one has; `inc_` may be left out."""
+        return incident_rows.one(self._db, id)
+
+    def told(self, incident_ids: Collection[str]) -> list[Told]:
+        """What was promised about these incidents, in the order in which it was decided."""
+        return [_told(row) for row in self._db.query(_TOLD, (json.dumps(list(incident_ids)),))]
+
+    def decisions_of(self, incident_id: str) -> list[Decided]:
+        """Every decision about an incident, oldest first."""
+        rows = self._db.query(
+            "SELECT at, incident_id, target, reason, told, why FROM decision WHERE incident_id = ? ORDER BY id",
+            (incident_id,),
+        )
+        return [
+            Decided(moment(at), Decision(incident, target, Reason(reason), bool(told), why))
+            for at, incident, target, reason, told, why in rows
+        ]
+
+    def attempts_of(self, incident_id: str) -> list[Attempts]:
+        """Every message about an incident, oldest first."""
+        return [_attempts(row) for row in self._db.query(_ATTEMPTS, (incident_id,))]
+
+    def commit(
+        self,
+        incidents: Iterable[Incident],
+        rules: Iterable[RuleRecord],
+        decisions: Iterable[Decision],
+        posts: Iterable[Post],
+        at: datetime,
+    ) -> None:
+        """Store one cycle's outcome: all of it or nothing.
+
+        Incidents and rules replace those of their id; posts are queued, to be sent at once. Telling the same thing
+        twice (incident, target, reason, ordinal) is a fault of ours: sqlite3.IntegrityError.
+        """
+        with self._db.transaction():
+            incident_rows.upsert(self._db, incidents)
+            for rule in rules:
+                self._put_rule(rule, at)
+            for post in posts:
+                self._post(post, at)
+            self._db.execute_many(
+                _DECISION,
+                ((instant(at), d.incident_id, d.target, d.reason, d.told, d.why) for d in decisions),
+            )
+
+    def _put_rule(self, rule: RuleRecord, at: datetime) -> None:
+        self._db.execute(
+            _RULE,
+            {
+                "id": rule.id,
+                "digest": rule.digest,
+                "speaks_from": rule.speaks_from and seconds(rule.speaks_from),
+                "at": instant(at),
+                "removed_at": instant(at) if rule.removed else None,
+            },
+        )
+
+    def _post(self, post: Post, at: datetime) -> None:
+        conversation, news = post.conversation, post.message.news[0]
+        self._db.execute(
+            _CONVERSATION, (conversation.id, post.target, news.rule.id, conversation.subject, conversation.ref)
+        )
+        self._db.execute(
+            _OUTBOX,
+            {
+                "id": post.id,
+                "target": post.target,
+                "conversation": conversation.id,
+                "reason": news.reason,
+                "body": MESSAGE.dump(post.message),
+                "at": instant(at),
+            },
+        )
+        self._db.execute_many(
+            _NOTIFICATION,
+            ((k.incident_id, k.target, k.reason, k.ordinal, k.rank, instant(at), post.id) for k in post.keys),
+        )
+
+
+def _told(row: Row) -> Told:
+    incident_id, target, reason, ordinal, rank, decided_at, conversation_id, subject, ref, state = row
+    return Told(
+        notification=Notification(incident_id, target, Reason(reason), ordinal, rank),
+        conversation=Conversation(conversation_id, subject, ref),
+        decided_at=moment(decided_at),
+        counts=State(state) in _COUNTING,
+    )
+
+
+def _attempts(row: Row) -> Attempts:
+    post_id, target, reason, state, attempts, created_at, attempted_at, next_attempt_at, sent_at, last_error = row
+    return Attempts(
+        id=post_id,
+        target=target,
+        reason=Reason(reason),
+        state=State(state),
+        attempts=attempts,
+        created_at=moment(created_at),
+        attempted_at=moment(attempted_at),
+        next_attempt_at=moment(next_attempt_at),
+        sent_at=moment(sent_at),
+        last_error=last_error,
+    )

@@ -1,0 +1,160 @@
+"""The one door to the database file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import sqlite_utils
+
+from usage_watch.errors import MachineError
+from usage_watch.store.faults import explained
+from usage_watch.store.header import APPLICATION_ID, VERSION, check_version, readable, writable
+from usage_watch.store.locks import FileLock
+from usage_watch.store.schema import migrate
+
+PATIENCE = timedelta(seconds=5)
+"""How long to wait for another process' lock."""
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+Row = tuple[Any, ...]
+
+
+class Database:
+    """An open database of ours; one thread uses it. Close it, or use it as a context manager."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+        self.path = path
+        self.tables = sqlite_utils.Database(connection, execute_plugins=False, strict=True)
+        """For migrations and a look from outside; bulk work goes through the methods here."""
+        self._connection = connection
+        self._lock = lock
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, alone among all processes; MachineError where the machine refuses. Never nested."""
+        if self._lock is None:
+            raise RuntimeError("this database was opened for reading")
+        if self._connection.in_transaction:
+            raise RuntimeError("a transaction is open already")
+        with explained(self.path), self._lock.held(), self._immediate():
+            yield
+
+    def query(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """The rows of a SELECT, or of a RETURNING inside a transaction, as they are read."""
+        with explained(self.path):
+            yield from self._connection.execute(sql, parameters)
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row, if there is one."""
+        return next(self.query(sql, parameters), None)
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Write inside a transaction; answers how many rows it touched."""
+        return self._writer().execute(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Row]) -> None:
+        """Write many rows inside a transaction: one statement, prepared once."""
+        self._writer().executemany(sql, rows)
+
+    def close(self) -> None:
+        """Closing the last connection checkpoints, so that a writer closes under the lock."""
+        with ExitStack() as stack:
+            if self._lock is not None:
+                # Whoever keeps the lock has the database open: then this is not the last connection.
+                with suppress(MachineError):
+                    stack.enter_context(self._lock.held())
+            self._connection.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _writer(self) -> sqlite3.Connection:
+        if not self._connection.in_transaction:
+            raise RuntimeError("a write outside a transaction would not hold the file lock")
+        return self._connection
+
+    @contextmanager
+    def _immediate(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A full disk may have ended the transaction already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _prepare(self) -> None:
+        """Make the file ours and bring it up to date; the caller holds the file lock."""
+        version = self._version()
+        check_version(self.path, version)
+        if version == 0:
+            # Before all else, and not yet in the write-ahead log: a crash from here on leaves a file that is ours.
+            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        if version < VERSION:
+            with self._immediate():
+                migrate(self.tables)
+            # Into the file's header, where an older program looks before it touches anything.
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _version(self) -> int:
+        row = self.one("PRAGMA user_version")
+        assert row is not None
+        return int(row[0])
+
+
+def open_for_writing(path: Path, busy_timeout: timedelta = PATIENCE) -> Database:
+    """Open the database, making or upgrading it where needed.
+
+    MachineError, with nothing made or changed, where the place or the file is not fit for it.
+    """
+    path = writable(path)
+    lock = FileLock(path, busy_timeout)
+    with explained(path), lock.held(), ExitStack() as undo:
+        connection = _connect(path, "rwc", busy_timeout)
+        undo.callback(connection.close)
+        for pragma in ("foreign_keys = ON", "synchronous = FULL", f"journal_size_limit = {64 << 20}"):
+            connection.execute(f"PRAGMA {pragma}")
+        database = Database(path, connection, lock)
+        database._prepare()
+        undo.pop_all()
+        return database
+
+
+def open_for_reading(path: Path, busy_timeout: timedelta = PATIENCE) -> Database:
+    """Open the database to look at it, beside a daemon or without one; MachineError where it is not there yet."""
+    path = readable(path)
+    with explained(path), ExitStack() as undo:
+        connection = _connect(path, "ro", busy_timeout)
+        undo.callback(connection.close)
+        connection.execute("PRAGMA query_only = ON")
+        database = Database(path, connection, None)
+        version = database._version()
+        check_version(path, version)
+        if version < VERSION:
+            raise MachineError(
+                f"{path} is of an older usage-watch; start `usage-watch run` once to bring it up to date"
+            )
+        undo.pop_all()
+        return database
+
+
+def _connect(path: Path, mode: str, busy_timeout: timedelta) -> sqlite3.Connection:
+    connection: sqlite3.Connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=busy_timeout.total_seconds()
+    )
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection

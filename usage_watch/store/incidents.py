@@ -1,0 +1,94 @@
+"""Incidents as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import RuleName, Severity
+from usage_watch.store.database import Database, Row
+from usage_watch.store.jsontext import EVIDENCE
+from usage_watch.store.times import instant, moment, seconds
+
+_OPEN_OR_SINCE = "SELECT * FROM incident WHERE ended_at IS NULL OR ended_at >= ? ORDER BY started_at, id"
+_BEGINNING = """
+SELECT * FROM incident WHERE substr(id, 1, length(:prefix)) = :prefix OR substr(id, 5, length(:prefix)) = :prefix
+ORDER BY id <> :prefix LIMIT 2
+"""
+_UPSERT = """
+INSERT INTO incident VALUES (
+    :id, :fingerprint, :rule_id, :kind, :title, :runbook, :labels, :part, :period_at, :started_at, :ended_at,
+    :rank, :severity, :evidence, :sequence, :history, :closed, :committed_at
+)
+ON CONFLICT (id) DO UPDATE SET
+    fingerprint = :fingerprint, rule_id = :rule_id, kind = :kind, title = :title, runbook = :runbook,
+    labels = :labels, part = :part, period_at = :period_at, started_at = :started_at, ended_at = :ended_at,
+    rank = :rank, severity = :severity, evidence = :evidence, sequence = :sequence, history = :history,
+    closed = :closed
+"""
+
+
+def ending_from(db: Database, since: datetime) -> list[Incident]:
+    """Open incidents, and those that ended at `since` or later, in order of start."""
+    return [_incident(row) for row in db.query(_OPEN_OR_SINCE, (instant(since),))]
+
+
+def one(db: Database, prefix: str) -> Incident | None:
+    """The incident of that id, or the only one whose id (with `inc_` or without) begins so."""
+    found = [_incident(row) for row in db.query(_BEGINNING, {"prefix": prefix})]
+    return found[0] if len(found) == 1 or (found and found[0].id == prefix) else None
+
+
+def upsert(db: Database, incidents: Iterable[Incident]) -> None:
+    """Write incidents, replacing those of the same id."""
+    for incident in incidents:
+        db.execute(_UPSERT, _row(incident))
+
+
+def _row(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "fingerprint": incident.fingerprint,
+        "rule_id": incident.rule.id,
+        "kind": incident.rule.kind,
+        "title": incident.rule.title,
+        "runbook": incident.rule.runbook,
+        "labels": json.dumps(dict(incident.labels)),
+        "part": incident.part,
+        "period_at": incident.period_at and seconds(incident.period_at),
+        "started_at": seconds(incident.started_at),
+        "ended_at": incident.ended_at and instant(incident.ended_at),
+        "rank": incident.rank,
+        "severity": incident.severity,
+        "evidence": EVIDENCE.dump(incident.evidence),
+        "sequence": incident.sequence,
+        "history": incident.history,
+        "closed": incident.closed,
+        "committed_at": instant(incident.committed_at),
+    }
+
+
+def _incident(row: Row) -> Incident:
+    """From the columns in the order of the table."""
+    incident_id, fingerprint, rule_id, kind, title, runbook, labels, part, period_at, started_at, *later = row
+    ended_at, rank, severity, evidence, sequence, history, closed, committed_at = later
+    return Incident(
+        id=incident_id,
+        fingerprint=fingerprint,
+        rule=RuleName(rule_id, kind, title, runbook),
+        labels=json.loads(labels),
+        part=part,
+        period_at=moment(period_at),
+        started_at=moment(started_at),
+        ended_at=moment(ended_at),
+        rank=rank,
+        severity=Severity(severity),
+        evidence=EVIDENCE.load(evidence),
+        sequence=sequence,
+        history=bool(history),
+        closed=closed,
+        committed_at=moment(committed_at),
+    )

@@ -1,0 +1,182 @@
+"""The tables, as migrations: each runs once, in order, and is never edited after a release.
+
+Times are epoch seconds: INTEGER in the usage history, REAL where less than a second matters (what is due when, in which
+order things were decided). STRICT throughout, since numpy's integers would be stored as blobs without a word.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+from usage_watch.store.header import VERSION
+
+_migrations = Migrations("usage_watch")
+
+
+def migrate(tables: Database) -> None:
+    """Bring the tables up to date, inside the caller's transaction."""
+    _migrations.apply(tables)
+    tables.conn.execute(f"PRAGMA user_version = {VERSION}")
+
+
+@_migrations()
+def usage_history(tables: Database) -> None:
+    """What the source said, and how it aged."""
+    _run(tables, _USAGE)
+
+
+@_migrations()
+def incidents_and_outbox(tables: Database) -> None:
+    """What was found in it, and who is told."""
+    _run(tables, _ALERTS)
+
+
+def _run(tables: Database, script: str) -> None:
+    # Not executescript(): that commits the transaction it is called in.
+    for statement in script.split(";\n"):
+        tables.conn.execute(statement)
+
+
+_USAGE = """
+CREATE TABLE feed (
+    id INTEGER PRIMARY KEY,
+    dataset TEXT NOT NULL,
+    width INTEGER NOT NULL CHECK (width IN (3600, 86400)),
+    scope TEXT NOT NULL,  -- everyone, each-member or one member's email
+    polled_at REAL,
+    retry_at REAL,  -- not to be asked before; NULL after a success
+    failures INTEGER NOT NULL DEFAULT 0,  -- in a row
+    last_error TEXT,
+    UNIQUE (dataset, width, scope)
+) STRICT;
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    feed_id INTEGER NOT NULL REFERENCES feed,
+    axis TEXT NOT NULL,  -- '' for a total
+    category TEXT NOT NULL,
+    member TEXT NOT NULL,  -- '' where the feed is everyone's
+    UNIQUE (feed_id, axis, category, member)
+) STRICT;
+-- No row: unknown. A row and no value: zero.
+CREATE TABLE fetch (
+    feed_id INTEGER NOT NULL REFERENCES feed,
+    start INTEGER NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    nonzero_at INTEGER,  -- when the feed's total was first seen to be more than zero
+    zero_gap INTEGER,  -- seconds from the last poll that saw zero to nonzero_at; NULL where none did
+    changed_at INTEGER NOT NULL,  -- when a known value last changed; at first, when it was first seen
+    unchanged_polls INTEGER NOT NULL,  -- since then
+    settled_at INTEGER,  -- never unset
+    axes TEXT NOT NULL,  -- JSON: since when each axis is known; one that is missing is unknown, not zero
+    PRIMARY KEY (feed_id, start)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fetch_unsettled ON fetch (feed_id, start) WHERE settled_at IS NULL;
+-- seen_at: since when this value is what we know; each poll that sees it again leaves the row alone.
+CREATE TABLE bucket (
+    series_id INTEGER NOT NULL REFERENCES series,
+    start INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (series_id, start)
+) STRICT, WITHOUT ROWID;
+-- Superseded values, zeros too: each was what we knew from seen_at until superseded_at.
+CREATE TABLE revision (
+    id INTEGER PRIMARY KEY,
+    series_id INTEGER NOT NULL REFERENCES series,
+    start INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    superseded_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX revision_bucket ON revision (series_id, start);
+CREATE TABLE poll (
+    id INTEGER PRIMARY KEY,
+    feed_id INTEGER NOT NULL REFERENCES feed,
+    at REAL NOT NULL,
+    ok INTEGER NOT NULL CHECK (ok IN (0, 1)),
+    detail TEXT
+) STRICT;
+CREATE INDEX poll_feed ON poll (feed_id, at)"""
+
+_ALERTS = """
+CREATE TABLE rule (
+    id TEXT NOT NULL PRIMARY KEY,
+    digest TEXT NOT NULL,
+    speaks_from INTEGER,  -- what ended before is history; NULL until the rule judged fetched data
+    seen_at REAL NOT NULL,  -- when this digest was first seen
+    removed_at REAL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE incident (
+    id TEXT NOT NULL PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    rule_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    title TEXT NOT NULL,
+    runbook TEXT,
+    labels TEXT NOT NULL,  -- JSON
+    part TEXT,
+    period_at INTEGER,
+    started_at INTEGER NOT NULL,
+    ended_at REAL,
+    rank INTEGER NOT NULL,
+    severity TEXT NOT NULL,
+    evidence TEXT NOT NULL,  -- JSON
+    sequence INTEGER NOT NULL,
+    history INTEGER NOT NULL CHECK (history IN (0, 1)),
+    closed TEXT,
+    committed_at REAL NOT NULL
+) STRICT;
+CREATE INDEX incident_end ON incident (ended_at);
+CREATE TABLE conversation (
+    id TEXT NOT NULL PRIMARY KEY,
+    target TEXT NOT NULL,
+    rule_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    ref TEXT  -- the provider's handle of the first message; NULL before it was sent
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY,  -- the order of sending
+    id TEXT NOT NULL UNIQUE,
+    target TEXT NOT NULL,
+    conversation_id TEXT NOT NULL REFERENCES conversation,
+    reason TEXT NOT NULL,
+    body TEXT NOT NULL,  -- JSON
+    state TEXT NOT NULL CHECK (state IN ('queued', 'leased', 'sent', 'held', 'blocked', 'dead', 'undeliverable')),
+    attempts INTEGER NOT NULL DEFAULT 0,  -- how often it was leased
+    attempted_at REAL,
+    next_attempt_at REAL,
+    lease_until REAL,
+    last_error TEXT,
+    provider_ref TEXT,
+    created_at REAL NOT NULL,
+    sent_at REAL
+) STRICT;
+CREATE INDEX outbox_unsent ON outbox (conversation_id, seq) WHERE state IN ('queued', 'leased', 'held', 'blocked');
+-- The oldest unsent row of each conversation: the only one that may go next, and when. NULL: not before it is released.
+CREATE VIEW outbox_head AS
+    SELECT seq, CASE state WHEN 'leased' THEN lease_until WHEN 'held' THEN NULL ELSE next_attempt_at END AS due_at
+    FROM outbox
+    WHERE seq IN (
+        SELECT min(seq) FROM outbox WHERE state IN ('queued', 'leased', 'held', 'blocked') GROUP BY conversation_id
+    );
+CREATE TABLE notification (
+    incident_id TEXT NOT NULL REFERENCES incident,
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    ordinal INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    decided_at REAL NOT NULL,
+    outbox_id TEXT NOT NULL REFERENCES outbox (id),
+    PRIMARY KEY (incident_id, target, reason, ordinal)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE decision (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    incident_id TEXT NOT NULL REFERENCES incident,
+    target TEXT,
+    reason TEXT NOT NULL,
+    told INTEGER NOT NULL CHECK (told IN (0, 1)),
+    why TEXT NOT NULL
+) STRICT;
+CREATE INDEX decision_incident ON decision (incident_id, id)"""
