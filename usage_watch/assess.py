@@ -134,7 +134,9 @@ def _incidents(
 
 
 def _happenings(rule: Rule, feed: FeedHistory, since: datetime, defaults: FileDefaults) -> Iterator[Happening]:
-    for findings in rule.judge(feed, since, defaults):
+    # Other rules may need more of the same feed; what one rule finds must not depend on them.
+    own = feed.cut(to_epoch(rule.look_back(since, defaults)))
+    for findings in rule.judge(own, since, defaults):
         episodes = fold(findings, rule.for_buckets, rule.resolve_buckets)
         for run in runs(findings, episodes, 2 * rule.resolve_buckets):
             yield _happening(rule, findings, run, defaults)

@@ -30,9 +30,9 @@ channels:
   screen: {{kind: log}}
 notify: [screen]
 rules:
-  - {{id: credits-cycle, kind: budget, limit: 500_000, levels: {{warning: 80%, critical: 100%}}}}
-  - {{id: runaway, kind: threshold, window: 3h, above: {{warning: 6_000, critical: 15_000}}}}
-  - {{id: opus-share, kind: threshold, where: {{Model: "claude-opus-*"}}, statistic: share, window: 6h, above: 90%}}
+  - {{id: credits-cycle, kind: budget, limit: 440_000, levels: {{warning: 80%, critical: 100%}}}}
+  - {{id: runaway, kind: threshold, window: 3h, above: {{warning: 6_000, critical: 12_000}}}}
+  - {{id: opus-share, kind: threshold, where: {{Model: "claude-opus-*"}}, statistic: share, window: 6h, above: 92%}}
   - {{id: unusual-hour, kind: zscore, method: plain, for_each: Model}}
 """
 
@@ -62,12 +62,12 @@ def demo() -> None:
         environ = {**own_environment(), "PERPLEXITY_ANALYTICS_API_KEY": DEFAULT_KEY}
         with SimulatorServer(_scenario(), now=clock.now) as server:
             rules.write_text(RULES.format(base_url=server.base_url, store=Path(folder, "usage-watch.db")))
-            _show_rules()
+            _say(f"Its rules:\n\n{_shown_rules()}")
             with QuickenedDaemon(rules, clock, clock_file, environ) as daemon:
                 for beat in _story():
                     if beat.at > clock.now():
                         daemon.run_until(beat.at)
-                    _say(f"{beat.at:%a %H:%M}  {_wrapped(beat.said)}\n")
+                    _say(f"\n{beat.at:%a %H:%M}  {_wrapped(beat.said)}")
                     if beat.act is not None:
                         beat.act(daemon)
             _say(_end(len(server.requests)))
@@ -88,31 +88,32 @@ def _scenario() -> Scenario:
 
 
 def _story() -> list[Beat]:
-    night = EVENING + timedelta(days=1)
+    night = EVENING.replace(minute=0) + timedelta(days=1)
     return [
         Beat(
             EVENING,
-            "The daemon starts for the first time and reads 90 days of history. What ended before it "
-            "came is history; what is open now, it tells, once.",
+            "The daemon starts for the first time and reads 90 days of history. What had ended before it came is "
+            "history; what is open now, it tells, once.",
             _start,
         ),
         Beat(
             night.replace(hour=1),
-            "Everybody sleeps. A job of priya.nair@ begins to loop on claude-opus-4-8, at 7,000 "
-            "credits an hour. The source syncs up to 90 minutes late, and does not say so.",
+            "Everybody sleeps. A job of priya.nair@ begins to loop on claude-opus-4-8, at 7,000 credits an hour. The "
+            "source syncs up to 90 minutes late, and does not say so.",
         ),
         Beat(
             night.replace(hour=3, minute=40),
-            "kill -9: the daemon dies, in the worst hour of the night. It is started again, as "
-            "systemd would; it goes on where it was and tells nothing twice.",
+            "kill -9: the daemon dies, in the worst hour of the night. It is started again, as systemd would do it, "
+            "and tells nothing twice.",
             _crash,
         ),
         Beat(
             night.replace(hour=4, minute=30),
-            'Now the source stops syncing for two hours. Zeros come; they end nothing, for a zero may mean "not yet".',
+            'The source stops syncing for two hours. Zeros come, and end nothing: a zero may mean "not yet".',
         ),
-        Beat(night.replace(hour=6), "The job has been stopped by its owner, who read the alert over a coffee."),
-        Beat(night.replace(hour=11), "A quiet morning. Told over the night: what you read above, and nothing else."),
+        Beat(night.replace(hour=6), "The job is stopped. Its last hour is yet to be synced."),
+        Beat(night.replace(hour=9), "People come to work and read what the night has left them. The day goes on."),
+        Beat(night.replace(hour=15), "Afternoon. Nothing was told twice, and what has ended is said to have ended."),
     ]
 
 
@@ -126,16 +127,17 @@ def _crash(daemon: QuickenedDaemon) -> None:
 
 
 def _print_message(line: str) -> None:
-    _say(f"    │ {line}" if line else "")
+    """A message as the log channel prints it, but tighter: a blank line only before each."""
+    if line and not line[0].isascii():
+        _say("")
+    if line:
+        _say(f"    │ {line}")
 
 
-def _show_rules() -> None:
-    _say("Its rules:\n")
-    _say(
-        textwrap.indent(
-            "".join(f"{line}\n" for line in RULES.replace("{{", "{").replace("}}", "}").splitlines()[7:]), "    "
-        )
-    )
+def _shown_rules() -> str:
+    """The rules file as the daemon reads it, but for what only this machine needs."""
+    lines = RULES.format(base_url="", store="").splitlines()
+    return "".join(f"    {line}\n" for line in lines if not line.startswith(("source", "store")))
 
 
 def _wrapped(text: str) -> str:
@@ -144,11 +146,11 @@ def _wrapped(text: str) -> str:
 
 def _end(requests: int) -> str:
     return (
-        f"That was {requests} requests, one SIGKILL and a sync that stopped. What to do next:\n\n"
-        "    export PERPLEXITY_ANALYTICS_API_KEY=…     the key: Settings → Organization → Computer, by an admin\n"
+        f"\nThat was {requests} requests, one SIGKILL, a sync that stopped, and no false word. What to do next:\n\n"
+        "    export PERPLEXITY_ANALYTICS_API_KEY=…     an admin makes it: Settings → Organization → Computer\n"
         "    cp rules.example.yaml rules.yaml          one of everything; keep what you need\n"
         "    usage-watch check                         every fault at its line, before anything runs\n"
-        "    usage-watch run                           the daemon; README.md says how to make it a service"
+        "    usage-watch run                           the daemon\n"
     )
 
 

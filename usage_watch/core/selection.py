@@ -22,6 +22,11 @@ class Choice:
     """`*` stands for any run of characters; nothing else is special."""
     negated: bool = False
 
+    @property
+    def said(self) -> str:
+        """In words: `claude-opus-*`, `a or b`, `all but promo`."""
+        return ("all but " if self.negated else "") + " or ".join(self.patterns)
+
     def takes(self, value: str) -> bool:
         """Whether usage under this value counts."""
         return any(_pattern(pattern).fullmatch(value) for pattern in self.patterns) != self.negated

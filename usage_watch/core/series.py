@@ -93,6 +93,18 @@ class FeedHistory:
     counts: Mapping[SeriesKey, Ints] = field(default_factory=dict)
     """Counts by series; 0 where nothing is stored. Shape (n,) each."""
 
+    def cut(self, since: int) -> FeedHistory:
+        """Only the buckets from `since` (epoch seconds) on; the arrays are views."""
+        rest = slice(int(np.searchsorted(self.starts, since)), None)
+        return FeedHistory(
+            self.feed,
+            self.starts[rest],
+            self.fetched[rest],
+            self.settled[rest],
+            {axis: known[rest] for axis, known in self.axes.items()},
+            {key: counts[rest] for key, counts in self.counts.items()},
+        )
+
     @property
     def frontier(self) -> int | None:
         """End of the last bucket before the first unsettled one, epoch seconds; None while nothing is settled.

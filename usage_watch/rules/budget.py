@@ -201,6 +201,7 @@ class BudgetRule(Rule):
         return between(self.periods(defaults), start, start + timedelta(seconds=1))[0]
 
     def _facts(self, findings: Findings, span: Span, until_at: datetime, defaults: FileDefaults) -> Iterator[Fact]:
+        yield from self.narrowed()
         zone = self.periods(defaults).zone
         passed = (until_at - span.start_at) / (span.end_at - span.start_at)
         first, last = (local_time(at, zone, until_at) for at in (span.start_at, span.end_at))
@@ -209,4 +210,4 @@ class BudgetRule(Rule):
         # In half-hour zones the first bucket begins after the period, within its own width.
         if findings.starts[0] >= span.start_at.timestamp() + findings.width:
             since = local_time(from_epoch(int(findings.starts[0])), zone, until_at)
-            yield Fact("Counted", f"since {since} only: history begins inside the period, so more was spent")
+            yield Fact("Known", f"since {since} only: history begins inside the period, so more was spent")

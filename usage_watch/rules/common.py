@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.episode import Findings, Level
-from usage_watch.core.message import Evidence, Severity
+from usage_watch.core.message import Evidence, Fact, Severity
 from usage_watch.core.selection import MEMBER, Choice, Selection
 from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
 from usage_watch.core.units import Duration
@@ -219,6 +219,11 @@ class Rule(Strict):
         if self.for_each is not None and self.for_each.casefold() == MEMBER:
             return Selection(axis, choice, self._member(), MEMBER)
         return Selection(axis or self.for_each, choice, self._member(), self.for_each)
+
+    def narrowed(self) -> list[Fact]:
+        """Which usage counts, where not all does."""
+        said = [f"{name} {_choice(value).said}" for name, value in self.where.items()]
+        return [Fact("Counted", ", ".join(said))] if said else []
 
     def _member(self) -> str | None:
         wanted = [value for name, value in self.where.items() if name.casefold() == MEMBER]

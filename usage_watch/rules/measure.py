@@ -11,7 +11,7 @@ import numpy as np
 from usage_watch.core.selection import Selection, select
 from usage_watch.core.series import FeedHistory, Flags, Floats, Ints
 from usage_watch.core.stats.windows import all_true, trailing_sum
-from usage_watch.core.units import percent
+from usage_watch.core.units import number
 from usage_watch.rules.evidence import amount
 
 
@@ -71,4 +71,4 @@ def measure(
 
 def said(value: float, statistic: Statistic, unit: str) -> str:
     """A measured value in words: `12,345 credits`, `63 % of credits`."""
-    return f"{percent(value / 100)} of {unit}" if statistic == Statistic.SHARE else amount(value, unit)
+    return f"{number(value)} % of {unit}" if statistic == Statistic.SHARE else amount(value, unit)

@@ -137,6 +137,7 @@ class ThresholdRule(Rule):
             limit=level.limit,
             summary=summary,
             facts=(
+                *self.narrowed(),
                 Fact("Limits", ", ".join(f"{each.severity} {self._bare(each)}" for each in self.levels)),
                 *week_before(findings, index, self._said),
             ),

@@ -170,7 +170,9 @@ class ZscoreRule(Rule):
         value, z, center = (float(array[index]) for array in (findings.values, findings.scores, findings.usual))
         spread = (value - center) / z
         window = timedelta(seconds=self.window_buckets * self.width)
+        low, high = max(0.0, center - 2 * spread), center + 2 * spread
         side = "over" if z > 0 else "under"
+        levels = ", ".join(f"{each.severity} from {number(each.limit)}" for each in self.levels)
         return around(
             findings,
             index,
@@ -179,11 +181,11 @@ class ZscoreRule(Rule):
             unit="%" if self.statistic == Statistic.SHARE else self.unit,
             value=value,
             limit=float(findings.limits[index]),
-            summary=f"{self._said(value)} in {spell_duration(window)}, {number(abs(z))} deviations {side} the usual",
+            summary=f"{self._said(value)} in {spell_duration(window)}, usually {number(low)} to {number(high)}",
             facts=(
-                Fact("Usual", f"{number(max(0.0, center - 2 * spread))} to {self._said(center + 2 * spread)}"),
+                *self.narrowed(),
+                Fact("How unusual", f"{number(abs(z))} standard deviations {side} the usual; {levels}"),
                 Fact("Learned from", f"the {spell_duration(self.baseline)} that ended two days before"),
-                Fact("Speaks at", ", ".join(f"{each.severity} {number(each.limit)}" for each in self.levels)),
                 *week_before(findings, index, self._said),
             ),
         )
