@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from usage_watch.config.faults import Complaint, Path
+from usage_watch.config.complaint import Complaint, Path
 from usage_watch.config.settings import Config
 from usage_watch.config.shapes import near
 from usage_watch.core.datasets import DATASETS, find_axis
@@ -97,8 +97,9 @@ def _never_seen(pattern: str, known: Collection[str]) -> str:
 
 def _told_to_nobody(config: Config) -> Iterator[Complaint]:
     """Rules that would speak to nobody; said once for all where there is no channel."""
+    routes = config.routes
     for index, rule in enumerate(config.rules):
-        routes = config.routes[rule.id]
-        if config.channels and rule.enabled and not any(routes.get(level.severity) for level in rule.levels):
+        told = any(routes[rule.id].get(level.severity) for level in rule.levels)
+        if config.channels and rule.enabled and not told:
             severities = ", ".join(dict.fromkeys(level.severity.value for level in rule.levels))
             yield Complaint(("rules", index, "notify"), f"nobody is told of this rule's {severities}; add a channel")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from usage_watch.config.faults import Complaint, Path
+from usage_watch.config.complaint import Complaint, Path
 from usage_watch.config.shapes import near
 from usage_watch.rules.fields import NAME
 from usage_watch.yamlfile import Document

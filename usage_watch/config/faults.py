@@ -10,19 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, not_yet, pick, said
 from usage_watch.config.shapes import choices, describe, either, fields_of, inside, is_model, keys_of, near, wanted
-from usage_watch.errors import Fault
 from usage_watch.rules.fields import NAME
 from usage_watch.yamlfile import Document
-
-Path: TypeAlias = tuple[str | int, ...]
-"""From the top of the file: keys, and indices of lists."""
-
-NAME_WORDS = "takes small letters, digits and hyphens, at most 64, such as ops-2"
 
 _PATTERNS = {
     NAME: NAME_WORDS,
@@ -39,26 +34,8 @@ _LIMITS = {
     "too_short": "has too few entries; write {min_length} or more",
     "too_long": "has too many entries; write {max_length} at most",
 }
-_PREDICATE = re.compile(r"(is|must|needs|names|cannot|has|takes|asks)\b")
 _WORD = re.compile("[A-Za-z_]{1,40}")
 """Surely no secret in the wrong place, so that it may be repeated."""
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """A fault whose place is still a path."""
-
-    path: Path
-    message: str
-    at_key: bool = False
-    """Whether it is about the key at `path`, rather than its value."""
-    meant: str | None = None
-    """The key that was probably meant, which therefore is not missing."""
-
-    def fault(self, document: Document | None) -> Fault:
-        """With line and column; the file's first where there is no file."""
-        at = document.position(self.path, self.at_key) if document else (1, 1)
-        return Fault(*at, self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +87,26 @@ class Part:
     # ---- where ---------------------------------------------------------------------------------------------------
 
     def _found(self, detail: Mapping[str, Any]) -> _Refusal:
-        place = self.document.places
-        for step in self.at:
-            place = place.children[step]
-        path = list(self.at)
-        for step in detail["loc"]:
-            if step in place.children:
-                place = place.children[step]
+        """Where an error is, without the names of union branches in its path: what was written may be called so."""
+        path, skipped = list(self.at), []
+        types: list[Any] = [self.model]
+        for index, step in enumerate(detail["loc"], 1):
+            at_end = index == len(detail["loc"])
+            deeper = [found for leaf in types for found in inside(leaf, step)]
+            absent = detail["type"] == "missing" and at_end
+            strange = detail["type"] == "extra_forbidden" and at_end
+            if absent or strange or (deeper and self._exists((*path, step))):
                 path.append(step)
-        if detail["type"] == "missing":
-            path.append(detail["loc"][-1])
-        return _Refusal(tuple(path), detail["type"], detail["msg"], detail.get("ctx", {}), "[key]" in detail["loc"])
+                types = deeper
+            else:
+                skipped.append(step)
+        return _Refusal(tuple(path), detail["type"], detail["msg"], detail.get("ctx", {}), "[key]" in skipped)
+
+    def _exists(self, path: Path) -> bool:
+        place = self.document.places
+        for step in path[:-1]:
+            place = place.children[step]
+        return path[-1] in place.children
 
     def _value(self, path: Path) -> Any:
         """What was written at a path that exists."""
@@ -142,7 +128,8 @@ class Part:
         path = refusal.path
         field = path[len(self.at) : len(self.at) + 1]
         if self._later_of(self.model).intersection(field):
-            return Complaint((*self.at, *field), not_yet(named(field)))
+            path = (*self.at, *field)
+            return Complaint(path, not_yet(named(field), choices(self._types(path))))
         if refusal.type == "missing":
             return Complaint(path, self._missing(path), at_key=True)
         if refusal.type == "extra_forbidden":
@@ -157,7 +144,7 @@ class Part:
         if refusal.type == "value_error":
             return said(subject, refusal.message.removeprefix("Value error, "))
         if refusal.type == "string_pattern_mismatch":
-            return f"{subject} {_PATTERNS[refusal.context['pattern']]}"
+            return f"{subject} {_PATTERNS.get(refusal.context['pattern'], 'is not written as it must be')}"
         if limit := _LIMITS.get(refusal.type):
             return f"{subject} {limit.format(**refusal.context)}"
         types = self._types(refusal.path)
@@ -168,11 +155,11 @@ class Part:
 
     def _missing(self, path: Path) -> str:
         name = str(path[-1])
-        model = next(leaf for leaf in self._types(path[:-1]) if is_model(leaf) and name in fields_of(leaf))
         words = choices(self._types(path))
-        later = sorted(getattr(model, "later_values", {}).get(name, ()))
         if not words:
-            return f"needs `{name}`: {_uncapitalized(describe(model, name))}"
+            models = (leaf for leaf in self._types(path[:-1]) if is_model(leaf) and name in fields_of(leaf))
+            return f"needs `{name}`: {_uncapitalized(next((describe(model, name) for model in models), 'a value'))}"
+        later = sorted(getattr(self.model, "later_values", {}).get(name, ()))
         soon = f"; {either(later, 'and')} {'is' if len(later) == 1 else 'are'} not there yet" if later else ""
         return f"needs `{name}`: {either(words)}{soon}"
 
@@ -207,31 +194,6 @@ class Part:
         return own.union(*(names for base, names in self.later.items() if issubclass(model, base)))
 
 
-def named(path: Path) -> str:
-    """A place as people say it: `above.warning`, item 1 of `notify`; empty for the part as a whole."""
-    names = ".".join(step for step in path if isinstance(step, str))
-    shown = f"`{names}`" if names else ""
-    return f"item {path[-1] + 1} of {shown}" if path and isinstance(path[-1], int) else shown
-
-
-def said(subject: str, sentence: str) -> str:
-    """A sentence about a subject that it does not name, or gives advice on."""
-    if not subject:
-        return sentence
-    return f"{subject} {sentence}" if _PREDICATE.match(sentence) else f"{subject}: {sentence}"
-
-
-def not_yet(subject: str) -> str:
-    """For what is in the contract, but not built."""
-    return f"{subject} is not there yet in this version; leave it out"
-
-
-def pick(lead: str, words: Sequence[str], written: object) -> str:
-    """What may be chosen, and what was probably meant."""
-    meant = near(written, words) if isinstance(written, str) else None
-    return f"{lead} {either(words)}" + (f"; did you mean {meant}?" if meant else "")
-
-
 def _uncapitalized(text: str) -> str:
     return f"{text[:1].lower()}{text[1:]}".rstrip(".")
 
@@ -241,11 +203,11 @@ def _details(error: ValidationError) -> list[Any]:
 
 
 def _telling(refusals: Iterable[_Refusal]) -> list[_Refusal]:
-    """Of a union's branches those that got furthest, and of those sentences of ours first."""
+    """Of a union's branches those that got furthest; and of those sentences of ours first, wrong types last."""
     found = list(refusals)
     outdone = {refusal.path[:length] for refusal in found for length in range(len(refusal.path))}
     telling = [refusal for refusal in found if refusal.path not in outdone]
-    return sorted(telling, key=lambda refusal: refusal.type != "value_error")
+    return sorted(telling, key=lambda refusal: (refusal.type != "value_error", refusal.type not in _LIMITS))
 
 
 def _later_value(written: Any, later: frozenset[str]) -> str | None:

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ValidationError
 from usage_watch import yamlfile
 from usage_watch.channels import AnyChannel
 from usage_watch.channels.base import ChannelSettings
+from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, pick
 from usage_watch.config.crossing import crossed
-from usage_watch.config.faults import NAME_WORDS, Complaint, Part, Path, named, pick, said
+from usage_watch.config.faults import Part
 from usage_watch.config.settings import Config
 from usage_watch.config.shapes import either, fields_of, near
 from usage_watch.errors import Fault, RulesFileError
@@ -146,7 +147,7 @@ def _problems(at: Path, value: BaseModel) -> Iterator[Complaint]:
         for problem in value.problems():
             # An axis is named by its key.
             subject, at_key = named(problem.field) or "this rule", problem.field[:1] == ("where",)
-            yield Complaint((*at, *problem.field), said(subject, problem.message), at_key)
+            yield Complaint((*at, *problem.field), f"{subject} {problem.message}", at_key)
 
 
 def _of_kind(at: Path, written: Any, kinds: _Kinds) -> Complaint | None:

@@ -8,14 +8,12 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
 from enum import Enum
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -30,12 +28,10 @@ _WORDS: dict[Any, str] = {
     list: "a list such as [a, b]",
     tuple: "a list such as [a, b]",
     Path: "a path",
-    SecretRef: "{env: NAME}, {file: PATH} or {credential: NAME}",
-    ZoneInfo: "a time zone such as Europe/Berlin",
-    timedelta: "a duration such as 15m",
-    date: "a day such as 2026-11-26",
 }
 _SHOWN_FIELDS = 4
+_NEAR = 0.65
+"""How alike two names are when one is the other misspelled: `osp` and `ops` are, `forecast` and `for_each` are not."""
 
 
 def alternatives(annotation: Any) -> Iterator[Any]:
@@ -110,7 +106,9 @@ def either(words: Sequence[str], last: str = "or") -> str:
 
 def near(written: str, names: Iterable[str]) -> str | None:
     """The name that was meant, most likely."""
-    return next(iter(difflib.get_close_matches(written[:80].casefold(), list(names), 1, 0.6)), None)
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(written[:80].casefold(), folded, 1, _NEAR)
+    return folded[close[0]] if close else None
 
 
 def describe(model: type[BaseModel], name: str) -> str:
@@ -122,7 +120,7 @@ def describe(model: type[BaseModel], name: str) -> str:
 
 def _docs(model: type[BaseModel]) -> Mapping[str, str]:
     docs: dict[str, str] = {}
-    for base in reversed(model.__mro__):
+    for base in reversed([base for base in model.__mro__ if is_model(base) and base is not BaseModel]):
         docs |= _module_docs(base.__module__).get(base.__name__, {})
     return docs
 
@@ -134,7 +132,7 @@ def _module_docs(module: str) -> dict[str, dict[str, str]]:
     pydantic would read them whenever a class is made, which costs every start; only a schema or a fault needs them.
     """
     source = ""
-    with suppress(OSError, TypeError):
+    with suppress(OSError):
         source = inspect.getsource(sys.modules[module])
     classes = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
     return {node.name: dict(_field_docs(node.body)) for node in classes}

@@ -138,6 +138,9 @@ class BudgetRule(Rule):
         """Days of members are UTC days, and so are all other daily buckets: their periods snap to them."""
         return periods_of(self.period, defaults, snap=self.width == DAY)
 
+    def leans_on(self, defaults: FileDefaults) -> list[str]:
+        return [repr(self.periods(defaults))]
+
     def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
         spans = between(self.periods(defaults), since, since + timedelta(seconds=1))
         return min([since, *(span.start_at for span in spans)])

@@ -245,10 +245,15 @@ class Rule(Strict):
         known = DATASETS.get(self.dataset)
         return known.unit if known else "units"
 
+    def leans_on(self, defaults: FileDefaults) -> list[str]:
+        """What of the file's defaults its judging depends on."""
+        return []
+
     def digest(self, defaults: FileDefaults) -> str:
-        """Of all that judges: fields that only word or route are left out."""
-        fields = self.model_dump(mode="json", exclude={"title", "runbook", "notify", "enabled"})
-        judged: list[Any] = [self.algorithm, fields, defaults.billing_day, defaults.zone.key]
+        """Of all that judges. Left out: what only words or routes, and defaults, since a new version may add some."""
+        words = {"title", "runbook", "notify", "enabled"}
+        fields = self.model_dump(mode="json", exclude=words, exclude_defaults=True)
+        judged: list[Any] = [self.algorithm, fields, self.leans_on(defaults)]
         return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:16]
 
 
