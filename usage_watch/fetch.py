@@ -71,7 +71,7 @@ def fetch(
             continue
         if stop.is_set():
             break
-        history.record_poll(state.feed, now, None, None)
+        history.record_poll(state.feed, now, None, None, windows[0][0])
         polled += 1
     return Fetched(polled, new, changed, tuple(dict.fromkeys(failures)))
 

@@ -68,10 +68,22 @@ def _together(
 ) -> Iterable[list[Notification]]:
     groups: dict[tuple[str, str], list[Notification]] = defaultdict(list)
     for key in notifications:
-        conversation = known.get((key.incident_id, key.target))
-        new = incidents[key.incident_id].rule.id if folds.get(key.target, True) else key.incident_id
-        groups[key.target, conversation.id if conversation else new].append(key)
+        groups[key.target, _shared(key, incidents, known, folds)].append(key)
     return groups.values()
+
+
+def _shared(
+    key: Notification,
+    incidents: Mapping[str, Incident],
+    known: Mapping[tuple[str, str], Conversation],
+    folds: Mapping[str, bool],
+) -> str:
+    """What notifications to one target have in common that go into one post."""
+    # A channel may have become a machine's since the conversation began: it takes one incident at a time all the same.
+    if not folds.get(key.target, True):
+        return key.incident_id
+    conversation = known.get((key.incident_id, key.target))
+    return conversation.id if conversation else incidents[key.incident_id].rule.id
 
 
 def _begin(keys: Sequence[Notification], incidents: Mapping[str, Incident], zone: ZoneInfo) -> Conversation:

@@ -14,7 +14,8 @@ class FeedState:
 
     feed: Feed
     oldest_at: datetime | None
-    """Start of the oldest fetched bucket; None while nothing is fetched."""
+    """From when on it was read: the oldest fetched bucket, or where a window began that was read to its end though the
+    source had nothing so old. None while nothing is fetched."""
     frontier_at: datetime | None
     """End of the last bucket before the first unsettled one (a hole is unsettled); None while nothing is settled."""
     polled_at: datetime | None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -21,6 +21,8 @@ NAMED = 20
 
 _NAME, _SENTENCE, _VALUE = 80, 300, 200
 """Characters kept of a name, of a sentence and of a row's value."""
+_EXPLAINED = 3
+"""Incidents that come with reasons: with those of twenty nobody would find what happened."""
 _CONTRIBUTORS = 3
 """Contributors named per axis."""
 _ROWS = 12
@@ -51,7 +53,7 @@ class Entry:
     standing: tuple[Fact, ...]
     """How it stands: how grave, since when."""
     reasons: tuple[Fact, ...]
-    """Why: the rule's arithmetic, what is usual, who contributed."""
+    """Why: the rule's arithmetic, what is usual, who contributed; none from the fourth of several on."""
 
     def line(self, *before: str) -> str:
         """Mark, headline and brackets; these open with `before`."""
@@ -90,11 +92,12 @@ def standing(message: Message) -> Words:
 
 def _words(message: Message, notices: Sequence[Notice]) -> Words:
     ordered = sorted(notices, key=_gravity)
-    first, entries = ordered[0], tuple(_entry(notice, message) for notice in ordered[:NAMED])
+    first, entries = ordered[0], tuple(_entries(ordered, message))
     rule = _shown(first.rule.title)
     if len(ordered) == 1:
-        title = f"{entries[0].mark} {entries[0].headline}"
-        line = entries[0].line(*([] if _names_rule(first) else [rule]))
+        before = () if _names_rule(first) else (rule,)
+        title = " ".join((entries[0].mark, entries[0].headline, *(f"({rule})" for rule in before)))
+        line = entries[0].line(*before)
     else:
         title = _counted(ordered, rule)
         line = f"{title}: {entries[0].headline}; and {number(len(ordered) - 1)} more"
@@ -133,6 +136,12 @@ def _freshness(message: Message) -> str:
     until = local_time(message.data_until, ZoneInfo(message.zone), message.decided_at)
     age = max(timedelta(), message.decided_at - message.data_until)
     return f"data until {until}, {spell_duration(age)} old"
+
+
+def _entries(ordered: Sequence[Notice], message: Message) -> Iterator[Entry]:
+    for index, notice in enumerate(ordered[:NAMED]):
+        entry = _entry(notice, message)
+        yield entry if index < _EXPLAINED else replace(entry, reasons=())
 
 
 def _entry(notice: Notice, message: Message) -> Entry:

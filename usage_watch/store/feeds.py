@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from usage_watch.core.feedstate import FeedState
 from usage_watch.core.series import Feed
 from usage_watch.store.database import Database
-from usage_watch.store.times import instant, moment
+from usage_watch.store.times import instant, moment, seconds
 
 POLLS_KEPT = timedelta(days=30)
 
@@ -15,22 +15,32 @@ POLLS_KEPT = timedelta(days=30)
 def state(db: Database, feed_id: int, feed: Feed) -> FeedState:
     """One feed as the store knows it."""
     row = db.one(
-        "SELECT polled_at, retry_at, failures, last_error, (SELECT min(start) FROM fetch WHERE feed_id = :feed) "
-        "FROM feed WHERE id = :feed",
+        "SELECT read_from, polled_at, retry_at, failures, last_error, "
+        "(SELECT min(start) FROM fetch WHERE feed_id = :feed) FROM feed WHERE id = :feed",
         {"feed": feed_id},
     )
     assert row is not None
-    polled_at, retry_at, failures, last_error, oldest = row
+    read_from, polled_at, retry_at, failures, last_error, oldest = row
     frontier = None if oldest is None else _frontier(db, feed_id, feed.width, oldest)
-    return FeedState(feed, moment(oldest), moment(frontier), moment(polled_at), moment(retry_at), failures, last_error)
+    begin = min((at for at in (read_from, oldest) if at is not None), default=None)
+    return FeedState(feed, moment(begin), moment(frontier), moment(polled_at), moment(retry_at), failures, last_error)
 
 
-def record_poll(db: Database, feed_id: int, at: datetime, error: str | None, retry_at: datetime | None) -> None:
+def record_poll(
+    db: Database, feed_id: int, at: datetime, error: str | None, retry_at: datetime | None, read_from: datetime | None
+) -> None:
     """Note that the feed was asked, with what outcome, and forget outcomes older than 30 days."""
     db.execute(
         "UPDATE feed SET polled_at = :at, retry_at = :retry_at, last_error = :error, "
-        "failures = CASE WHEN :error IS NULL THEN 0 ELSE failures + 1 END WHERE id = :feed",
-        {"feed": feed_id, "at": instant(at), "retry_at": retry_at and instant(retry_at), "error": error},
+        "failures = CASE WHEN :error IS NULL THEN 0 ELSE failures + 1 END, "
+        "read_from = min(coalesce(read_from, :read_from), coalesce(:read_from, read_from)) WHERE id = :feed",
+        {
+            "feed": feed_id,
+            "at": instant(at),
+            "retry_at": retry_at and instant(retry_at),
+            "error": error,
+            "read_from": read_from and seconds(read_from),
+        },
     )
     db.execute(
         "INSERT INTO poll (feed_id, at, ok, detail) VALUES (?, ?, ?, ?)",

@@ -16,9 +16,12 @@ SELECT series.axis, series.category, series.member,
        group_concat((bucket.start - :first) / :width), group_concat(bucket.count)
 FROM series JOIN bucket ON bucket.series_id = series.id
 WHERE series.feed_id = :feed AND bucket.start >= :first
-GROUP BY series.id
+GROUP BY series.axis, series.category, series.member
 """
-"""One row a series. SQLite joins the numbers into text and numpy reads it: a third of the time of a row a bucket."""
+"""One row a series, grouped in the order of the index: grouping by id would sort every bucket.
+
+SQLite joins the numbers into text and numpy reads it: that takes a third of the time of a row a bucket.
+"""
 
 
 def load(db: Database, feed_id: int, feed: Feed, since: int) -> FeedHistory:

@@ -59,10 +59,21 @@ class HistoryStore:
             return FeedState(feed, None, None, None, None, 0, None)
         return feeds.state(self._db, feed_id, feed)
 
-    def record_poll(self, feed: Feed, at: datetime, error: str | None, retry_at: datetime | None) -> None:
-        """Note that a feed was asked; `error` is None after a success, else one sentence."""
+    def record_poll(
+        self,
+        feed: Feed,
+        at: datetime,
+        error: str | None,
+        retry_at: datetime | None,
+        read_from: datetime | None = None,
+    ) -> None:
+        """Note that a feed was asked; `error` is None after a success, else one sentence.
+
+        `read_from`: where the oldest window began that was read to its end, so that what the source has nothing of is
+        not asked for again.
+        """
         with self._db.transaction():
-            feeds.record_poll(self._db, self._catalog.ensure_feed(feed), at, error, retry_at)
+            feeds.record_poll(self._db, self._catalog.ensure_feed(feed), at, error, retry_at, read_from)
 
     def export(
         self, dataset: str | None = None, bucket: Width | None = None, since: datetime | None = None

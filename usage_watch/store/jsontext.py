@@ -1,6 +1,7 @@
 """Values as JSON text and back, exactly: enums, tuples and aware times too.
 
-Not pydantic's own JSON: it writes infinities as null, which could not be read back, and trips over lone surrogates.
+Not pydantic's own JSON text: it writes infinities as null, which could not be read back. Half a surrogate pair, which
+UTF-8 has no bytes for, never comes this far: the source's answers are refused for it.
 """
 
 from __future__ import annotations

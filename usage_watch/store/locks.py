@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -71,8 +71,10 @@ class DaemonLock:
                 f"another usage-watch daemon (pid {holder}) watches into {database}; "
                 "stop it or give this one another store.path"
             )
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+        # The number is for people only: a full disk must not keep the daemon from starting.
+        with suppress(OSError):
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
         self._descriptor = descriptor
         return self
 

@@ -106,15 +106,16 @@ class Outbox:
     def record_failure(
         self, id: str, at: datetime, detail: str, next_attempt_at: datetime | None, state: Failed
     ) -> None:
-        """Note that an attempt failed and when to try again; `detail` is one sentence.
+        """Note that an attempt failed and when to try again (never, for a dead row); `detail` is one sentence.
 
         A row that was sent or given up meanwhile stays so.
         """
+        retry_at = None if state is State.DEAD or next_attempt_at is None else instant(next_attempt_at)
         with self._db.transaction():
             self._db.execute(
                 "UPDATE outbox SET state = ?, attempted_at = ?, last_error = ?, next_attempt_at = ?, "
                 "lease_until = NULL WHERE id = ? AND state = 'leased'",
-                (state, instant(at), detail, next_attempt_at and instant(next_attempt_at), id),
+                (state, instant(at), detail, retry_at, id),
             )
 
     def next_due(self) -> datetime | None:

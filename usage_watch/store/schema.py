@@ -43,6 +43,7 @@ CREATE TABLE feed (
     dataset TEXT NOT NULL,
     width INTEGER NOT NULL CHECK (width IN (3600, 86400)),
     scope TEXT NOT NULL,  -- everyone, each-member or one member's email
+    read_from INTEGER,  -- start of the oldest window that was read to its end, whether or not any bucket came
     polled_at REAL,
     retry_at REAL,  -- not to be asked before; NULL after a success
     failures INTEGER NOT NULL DEFAULT 0,  -- in a row

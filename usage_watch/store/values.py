@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 
@@ -14,6 +13,8 @@ from usage_watch.store.fetches import Fetch
 
 Spot = tuple[int, int]
 """Series id and bucket start: one cell of the history."""
+Known = tuple[int, int]
+"""A cell's count, and when it became what we know (epoch seconds). No class: there is one a cell."""
 
 _UPSERT = (
     "INSERT INTO bucket (series_id, start, count, seen_at) VALUES (?, ?, ?, ?) "
@@ -22,13 +23,6 @@ _UPSERT = (
 _BLOCK = 200
 _UPSERT_BLOCK = _UPSERT.replace("(?, ?, ?, ?)", ", ".join(["(?, ?, ?, ?)"] * _BLOCK))
 _REVISE = "INSERT INTO revision (series_id, start, count, seen_at, superseded_at) VALUES (?, ?, ?, ?, ?)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    count: int
-    since: int
-    """When it became what we know, epoch seconds."""
 
 
 def write(
@@ -76,27 +70,26 @@ def _write_again(
     stored = _stored(db, feed_id, before)
     said = _said(reading, ids, before)
     names = {series_id: name for name, series_id in ids.items()}
-    silent = [spot for spot in stored.keys() - said.keys() if stored[spot].count]
-    said.update(dict.fromkeys(_fallen_silent(reading, names, silent), 0))
+    said.update(dict.fromkeys(_fallen_silent(reading, names, stored.keys() - said.keys()), 0))
     values, revisions = [], []
     for spot, count in said.items():
         old = stored.get(spot) or _zero(before[spot[1]], names[spot[0]][0])
-        if count != (old.count if old else 0):
+        if count != (old[0] if old else 0):
             values.append((*spot, count, at))
             if old:
-                revisions.append((*spot, old.count, old.since, at))
+                revisions.append((*spot, *old, at))
     _put(db, sorted(values))
     db.execute_many(_REVISE, sorted(revisions))
     return {start for _, start, *_ in revisions}
 
 
-def _stored(db: Database, feed_id: int, before: Mapping[int, Fetch]) -> dict[Spot, _Known]:
+def _stored(db: Database, feed_id: int, before: Mapping[int, Fetch]) -> dict[Spot, Known]:
     rows = db.query(
         "SELECT series_id, start, count, seen_at FROM bucket "
         "WHERE series_id IN (SELECT id FROM series WHERE feed_id = ?) AND start BETWEEN ? AND ?",
         (feed_id, min(before), max(before)),
     )
-    return {(series_id, start): _Known(count, since) for series_id, start, count, since in rows if start in before}
+    return {(series_id, start): (count, since) for series_id, start, count, since in rows if start in before}
 
 
 def _said(reading: Reading, ids: Mapping[Name, int], before: Mapping[int, Fetch]) -> dict[Spot, int]:
@@ -117,7 +110,7 @@ def _fallen_silent(reading: Reading, names: Mapping[int, Name], silent: Iterable
     return gone
 
 
-def _zero(fetch: Fetch, axis: str | None) -> _Known | None:
+def _zero(fetch: Fetch, axis: str | None) -> Known | None:
     """What was known where no value is stored: zero, or nothing if the axis was not answered then."""
     since = fetch.known_since(axis)
-    return None if since is None else _Known(0, since)
+    return None if since is None else (0, since)

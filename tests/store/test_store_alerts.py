@@ -1,0 +1,232 @@
+"""Incidents, rules, decisions and the notification log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.store.store_samples import EVIDENCE, NOON, at, incident, post
+from usage_watch.core.incident import Incident, RuleRecord
+from usage_watch.core.message import Conversation, Reason
+from usage_watch.core.plan import Decision, Notification, Post, Told
+from usage_watch.store.alerts import AlertStore, Attempts, Decided
+from usage_watch.store.database import Database
+from usage_watch.store.outbox import Outbox, State
+
+ONE, TWO = incident(1), incident(2, ended_at=at(5))
+
+
+@pytest.fixture
+def store(db: Database) -> AlertStore:
+    return AlertStore(db)
+
+
+def commit(
+    store: AlertStore,
+    incidents: Iterable[Incident] = (),
+    rules: Iterable[RuleRecord] = (),
+    decisions: Iterable[Decision] = (),
+    posts: Iterable[Post] = (),
+    when: datetime = NOON,
+) -> None:
+    store.commit(incidents, rules, decisions, posts, when)
+
+
+# Incidents
+
+
+def test_an_incident_comes_back_exactly(store: AlertStore) -> None:
+    bare = replace(ONE, id="inc_bare", labels={}, part=None, period_at=None, history=True, closed="The rule went.")
+    commit(store, [ONE, bare])
+    assert store.incident(ONE.id) == ONE
+    assert store.incident("inc_bare") == bare
+
+
+def test_an_incident_that_went_on_is_replaced_but_for_its_first_commit(store: AlertStore) -> None:
+    commit(store, [ONE])
+    later = replace(ONE, started_at=at(-2), ended_at=at(3) + timedelta(microseconds=7), rank=3, sequence=2)
+    commit(store, [replace(later, committed_at=at(9))])
+    assert store.incident(ONE.id) == later
+
+
+def test_open_incidents_are_found_and_those_that_ended_late_enough(store: AlertStore) -> None:
+    old = incident(3, ended_at=at(4))
+    earlier = replace(incident(4), started_at=at(-5))
+    commit(store, [ONE, TWO, old, earlier])
+    assert store.incidents(at(5)) == [earlier, ONE, TWO]
+    assert store.incidents(at(6)) == [earlier, ONE]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("inc_abc", "inc_abc"),
+        ("inc_abcd", "inc_abcd"),
+        ("inc_b", "inc_b1"),
+        ("b", "inc_b1"),
+        ("abc", None),
+        ("inc_", None),
+        ("", None),
+        ("inc_x", None),
+        ("inc_%", None),
+    ],
+)
+def test_an_incident_is_found_by_its_id_or_a_beginning_that_only_one_has(
+    store: AlertStore, asked: str, found: str | None
+) -> None:
+    commit(store, [replace(ONE, id=id) for id in ("inc_abcd", "inc_abc", "inc_b1")])
+    incident = store.incident(asked)
+    assert (incident and incident.id) == found
+
+
+# Rules
+
+
+def test_a_rule_comes_back(store: AlertStore) -> None:
+    speaking = RuleRecord("a", "digest", at(0), removed=False)
+    silent = RuleRecord("b", "digest", None, removed=True)
+    commit(store, rules=[speaking, silent])
+    assert store.rules() == {"a": speaking, "b": silent}
+
+
+def test_a_rule_remembers_when_its_digest_was_first_seen_and_when_it_went(store: AlertStore, db: Database) -> None:
+    rule = RuleRecord("a", "one", None, removed=False)
+
+    def times() -> object:
+        return db.one("SELECT seen_at, removed_at FROM rule")
+
+    commit(store, rules=[rule], when=at(1))
+    commit(store, rules=[replace(rule, speaks_from=at(0))], when=at(2))
+    assert times() == (at(1).timestamp(), None)
+    commit(store, rules=[replace(rule, digest="two")], when=at(3))
+    assert times() == (at(3).timestamp(), None)
+    commit(store, rules=[replace(rule, digest="two", removed=True)], when=at(4))
+    commit(store, rules=[replace(rule, digest="two", removed=True)], when=at(5))
+    assert times() == (at(3).timestamp(), at(4).timestamp())
+    commit(store, rules=[replace(rule, digest="two")], when=at(6))
+    assert times() == (at(3).timestamp(), None)
+
+
+# What was promised
+
+
+def test_what_is_posted_is_told_from_then_on(store: AlertStore) -> None:
+    fired = post(1, ONE)
+    commit(store, [ONE], posts=[fired], when=at(0) + timedelta(microseconds=3))
+    decided_at = at(0) + timedelta(microseconds=3)
+    assert store.told([ONE.id]) == [Told(fired.keys[0], fired.conversation, decided_at, counts=True)]
+    assert store.told([TWO.id]) == []
+    assert store.told([]) == []
+
+
+def test_one_post_keeps_several_promises(store: AlertStore) -> None:
+    both = replace(post(1, ONE), keys=(*post(1, ONE).keys, *post(1, TWO).keys))
+    commit(store, [ONE, TWO], posts=[both])
+    assert [told.notification.incident_id for told in store.told([ONE.id, TWO.id])] == [ONE.id, TWO.id]
+    assert [row.id for row in store.attempts_of(TWO.id)] == ["ntf_1"]
+
+
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [
+        (State.QUEUED, True),
+        (State.LEASED, True),
+        (State.SENT, True),
+        (State.BLOCKED, True),
+        (State.HELD, False),
+        (State.DEAD, False),
+        (State.UNDELIVERABLE, False),
+    ],
+)
+def test_what_was_given_up_or_held_does_not_count_as_told(
+    store: AlertStore, db: Database, state: State, counts: bool
+) -> None:
+    commit(store, [ONE], posts=[post(1, ONE)])
+    with db.transaction():
+        db.execute("UPDATE outbox SET state = ?", (state,))
+    assert [told.counts for told in store.told([ONE.id])] == [counts]
+
+
+def test_told_is_in_the_order_of_decisions_and_knows_the_handle(store: AlertStore, db: Database) -> None:
+    commit(store, [ONE], posts=[post(2, ONE)])
+    (row,) = Outbox(db).lease(at(1))
+    Outbox(db).record_sent(row.id, at(1), "C1/17.5")
+    commit(store, posts=[post(1, ONE, reason=Reason.RESOLVED), post(0, ONE, "pager", conversation="cnv_2")])
+    told = store.told([ONE.id])
+    assert [record.notification.reason for record in told] == [Reason.FIRED, Reason.RESOLVED, Reason.FIRED]
+    assert [record.conversation.ref for record in told] == ["C1/17.5", "C1/17.5", None]
+
+
+def test_a_conversation_stays_as_it_began(store: AlertStore) -> None:
+    commit(store, [ONE], posts=[post(1, ONE)])
+    other = replace(post(2, ONE, reason=Reason.ESCALATED), conversation=Conversation("cnv_1", "Another", "ref"))
+    commit(store, posts=[other])
+    assert {told.conversation for told in store.told([ONE.id])} == {Conversation("cnv_1", "Hourly credits", None)}
+
+
+def test_telling_the_same_twice_is_a_fault_and_changes_nothing(store: AlertStore) -> None:
+    commit(store, [ONE], posts=[post(1, ONE)])
+    with pytest.raises(sqlite3.IntegrityError):
+        commit(
+            store,
+            [replace(ONE, rank=9), TWO],
+            [RuleRecord("a", "digest", None, removed=False)],
+            [Decision(ONE.id, None, Reason.FIRED, told=True, why="because")],
+            [post(2, TWO), post(3, ONE)],
+        )
+    assert store.incident(ONE.id) == ONE
+    assert store.incident(TWO.id) is None
+    assert store.rules() == {}
+    assert store.decisions_of(ONE.id) == []
+    assert [row.id for row in store.attempts_of(ONE.id)] == ["ntf_1"]
+
+
+def test_a_promise_about_nothing_is_a_fault(store: AlertStore) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        commit(store, posts=[post(1, ONE)])
+
+
+def test_a_message_that_cannot_be_kept_stops_the_whole_commit(store: AlertStore) -> None:
+    spoilt = replace(ONE, evidence=replace(EVIDENCE, value=float("nan")))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        commit(store, [TWO, spoilt])
+    assert store.incident(TWO.id) is None
+
+
+# Why and how
+
+
+def test_decisions_come_back_in_order(store: AlertStore) -> None:
+    held = Decision(ONE.id, "ops", Reason.FIRED, told=False, why="Silenced by ana until 14:00.")
+    for_all = Decision(ONE.id, None, Reason.FIRED, told=True, why="It stands above its limit.")
+    commit(store, [ONE, TWO], decisions=[held, replace(held, incident_id=TWO.id)], when=at(1))
+    commit(store, decisions=[for_all], when=at(2))
+    assert store.decisions_of(ONE.id) == [Decided(at(1), held), Decided(at(2), for_all)]
+
+
+def test_attempts_tell_how_a_delivery_goes(store: AlertStore, db: Database) -> None:
+    pager = post(2, ONE, "pager", conversation="cnv_2")
+    commit(store, [ONE], posts=[post(1, ONE), pager, post(3, ONE, "hook", conversation="cnv_3")], when=at(0))
+    outbox = Outbox(db)
+    outbox.lease(at(1))
+    outbox.record_sent("ntf_1", at(2), "ref", "one of two recipients was refused")
+    outbox.record_failure("ntf_2", at(3), "It answered with 503.", at(4), State.QUEUED)
+    outbox.record_failure("ntf_3", at(3), "It refused.", at(4), State.DEAD)
+    assert store.attempts_of(ONE.id) == [
+        Attempts(
+            "ntf_1", "ops", Reason.FIRED, State.SENT, 1, at(0), at(1), None, at(2), "one of two recipients was refused"
+        ),
+        Attempts("ntf_2", "pager", Reason.FIRED, State.QUEUED, 1, at(0), at(3), at(4), None, "It answered with 503."),
+        Attempts("ntf_3", "hook", Reason.FIRED, State.DEAD, 1, at(0), at(3), None, None, "It refused."),
+    ]
+
+
+def test_notifications_of_other_ordinals_and_targets_are_others(store: AlertStore) -> None:
+    again = replace(post(2, ONE), keys=(Notification(ONE.id, "ops", Reason.FIRED, 2, 2),))
+    commit(store, [ONE], posts=[post(1, ONE), again, post(3, ONE, "pager", conversation="cnv_2")])
+    found = {(told.notification.target, told.notification.ordinal) for told in store.told([ONE.id])}
+    assert found == {("ops", 1), ("ops", 2), ("pager", 1)}
