@@ -71,6 +71,8 @@ class ScriptedHttp:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.script: deque[Step] = deque()
+        self.poured = 0
+        """Bytes sent beyond the head of a Drip or Flood."""
         self._closing = threading.Event()
         handler = type("Handler", (_Handler,), {"fake": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -151,6 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.sendall(head)
             while not self.fake._closing.wait(0.02):
                 self.connection.sendall(endless)
+                self.fake.poured += len(endless)
         except OSError:
             pass
 

@@ -61,7 +61,7 @@ class SlackApi(ScriptedHttp):
         return self._post(request.json) if request.path == "/api/chat.postMessage" else self._update(request.json)
 
     def _post(self, payload: Json) -> Answer:
-        channel = self.channels.get(payload["channel"], payload["channel"])
+        channel = self.channels.get(payload["channel"], str(payload["channel"]))
         if channel not in self.channels.values():
             return refusal("channel_not_found")
         ts = f"1700000000.{next(self._ts):06d}"

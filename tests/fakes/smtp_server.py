@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -34,7 +34,7 @@ class Mail:
     @property
     def read(self) -> EmailMessage:
         """Parsed as a mail program would."""
-        return cast(EmailMessage, message_from_bytes(self.raw, policy=default))
+        return message_from_bytes(self.raw, policy=default)
 
 
 class SmtpServer:
@@ -143,7 +143,10 @@ def _context(cert: trustme.LeafCert | None) -> ssl.SSLContext | None:
 
 
 class ScriptedSmtp:
-    """A mail server of few words: `lines` answers the commands in order, greeting first; then it hangs up."""
+    """A mail server of few words: `lines` answers the commands in order, greeting first; then it hangs up.
+
+    After the line that begins with 354 it reads a mail before the next line.
+    """
 
     def __init__(self, *lines: str) -> None:
         self._lines = lines
@@ -166,7 +169,18 @@ class ScriptedSmtp:
         connection, _ = self._listener.accept()
         with connection, connection.makefile("rb") as commands:
             connection.settimeout(5)
-            for index, line in enumerate(self._lines):
-                if index and not commands.readline():
+            before = None
+            for line in self._lines:
+                if before is not None and not _heard(commands, before):
                     return
                 connection.sendall(line.encode() + b"\r\n")
+                before = line
+
+
+def _heard(commands: BinaryIO, before: str) -> bool:
+    """Read a command, or after 354 a mail; False where the other side hung up."""
+    end = b".\r\n" if before.startswith("354") else b"\r\n"
+    while line := commands.readline():
+        if line.endswith(end) if end == b"\r\n" else line == end:
+            return True
+    return False

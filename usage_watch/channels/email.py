@@ -26,6 +26,13 @@ def _address(written: str) -> str:
     return written
 
 
+def _some(written: tuple[str, ...]) -> tuple[str, ...]:
+    # Not min_length: pydantic would call a list with one bad address too short as well.
+    if not 1 <= len(written) <= 50:
+        raise ValueError("write 1 to 50 mail addresses")
+    return written
+
+
 def _host(written: str) -> str:
     if len(written) > 253 or not _HOST.fullmatch(written):
         raise ValueError("write the mail server's name or address alone, such as smtp.example.com")
@@ -52,7 +59,9 @@ class EmailSettings(ChannelSettings):
     username: str | None = Field(default=None, min_length=1, description="Logs in with this name; with `password`.")
     password: SecretRef | None = Field(default=None, description="Logs in with this password; with `username`.")
     sender: MailAddress = Field(description="The address that mail comes from.")
-    recipients: tuple[MailAddress, ...] = Field(min_length=1, max_length=50, description="Who gets it.")
+    recipients: Annotated[tuple[MailAddress, ...], AfterValidator(_some)] = Field(
+        description="Who gets it.", json_schema_extra={"minItems": 1, "maxItems": 50}
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

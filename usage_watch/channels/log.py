@@ -10,12 +10,8 @@ from pydantic import Field
 
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
 from usage_watch.core.message import Delivery
-from usage_watch.core.plain import plain
 from usage_watch.core.wording import news
 from usage_watch.core.wordlines import text_lines
-
-_LINE = 1_000
-"""Characters of one line."""
 
 
 class LogSettings(ChannelSettings):
@@ -23,9 +19,9 @@ class LogSettings(ChannelSettings):
 
     kind: Literal["log"] = Field(description="Prints to standard output.")
 
-    def connect(self, environ: Mapping[str, str]) -> Sender:
-        """Open the channel; there is nothing to read."""
-        return LogSender()
+    def connect(self, environ: Mapping[str, str], stream: TextIO | None = None) -> Sender:
+        """Open the channel: standard output, or another stream."""
+        return LogSender(stream)
 
 
 class LogSender:
@@ -52,5 +48,5 @@ class LogSender:
 
 
 def _cleaned(line: str) -> str:
-    """No terminal obeys this line; its indentation stays."""
-    return " " * (len(line) - len(line.lstrip(" "))) + plain(line, _LINE)
+    """No terminal obeys this line. (It is clean already: this sink does not rely on it.)"""
+    return "".join(c for c in line if c.isprintable())

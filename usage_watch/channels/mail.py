@@ -36,12 +36,15 @@ class Mailbox:
         return self.sender.rpartition("@")[2]
 
 
-class ForgedHeaderError(Exception):
+class ForgedHeaderError(ValueError):
     """The mail, read back, has other headers than those that were set."""
 
 
 def mail(delivery: Delivery, mailbox: Mailbox) -> tuple[bytes, str]:
-    """The mail's bytes and its Message-ID, the same on every attempt but for the date. Raises ForgedHeaderError."""
+    """The mail's bytes and its Message-ID, the same on every attempt but for the date.
+
+    Raises ValueError where a header cannot be set, and ForgedHeaderError where it reads back otherwise.
+    """
     message = EmailMessage(policy=SMTP)
     headers = dict(_headers(delivery, mailbox))
     for name, value in headers.items():

@@ -13,7 +13,7 @@ from usage_watch.core.units import number
 from usage_watch.core.wording import Entry, Words
 
 _ACCENTS = {"🔴": "#d1242f", "🟠": "#d4730c", "🔵": "#3b82d6", "✅": "#2da44e", "⚪": "#8a8f98"}
-_NOTE = "color:#7d8590"
+_NOTE = "color:#717882"
 _FONT = "font:15px/1.5 -apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _CODE = "font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
 
@@ -36,7 +36,7 @@ def _page(words: Words, status: str) -> Iterator[str]:
         yield from _one(words)
     else:
         yield from _several(words)
-    yield _table(_go_on(words))
+    yield f'<div style="margin-top:12px">{_table(_go_on(words))}</div>'
     yield f'<p style="margin:20px 0 0;font-size:12px;{_NOTE}">{escape(" · ".join(words.footer))}</p>'
     yield "</div></body></html>"
 
@@ -74,8 +74,9 @@ def _go_on(words: Words) -> Iterator[tuple[str, str]]:
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:
     """Rows of a name, escaped here, and a value, which is HTML already."""
+    label = f"padding:3px 18px 3px 0;vertical-align:top;white-space:nowrap;{_NOTE}"
     cells = "\n".join(
-        f'<tr><td style="padding:3px 18px 3px 0;vertical-align:top;white-space:nowrap;{_NOTE}">{escape(name)}</td>'
+        f'<tr><td width="135" style="{label}">{escape(name)}</td>'
         f'<td style="padding:3px 0;vertical-align:top">{value}</td></tr>'
         for name, value in rows
     )

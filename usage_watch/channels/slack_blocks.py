@@ -103,7 +103,8 @@ def _headline(entry: Entry) -> Json:
 def _go_on(words: Words) -> Json:
     parts = [_text("Look closer: "), {"type": "text", "text": words.command, "style": {"code": True}}]
     if words.runbook is not None:
-        parts += [_text("\nWhat to do: "), {"type": "link", "url": words.runbook, "text": "runbook"}]
+        link = {"type": "link", "url": words.runbook, "text": "runbook"}
+        parts = [_text("What to do: "), link, _text("\n"), *parts]
     return _section(parts)
 
 

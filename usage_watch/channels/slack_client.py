@@ -99,6 +99,4 @@ def _exchange(request: Request, timeout: float) -> tuple[int, dict[str, str], st
 
 
 def _silent() -> logging.Logger:
-    logger = logging.Logger("slack_sdk", logging.CRITICAL)
-    logger.disabled = True
-    return logger
+    return logging.Logger("slack_sdk", logging.CRITICAL + 1)

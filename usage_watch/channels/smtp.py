@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from usage_watch.channels.base import Attempt, Verdict
-from usage_watch.channels.mail import ForgedHeaderError, Mailbox, mail
+from usage_watch.channels.mail import Mailbox, mail
 from usage_watch.channels.network import TIMEOUT_S, why_unreachable
 from usage_watch.core.message import Delivery
 from usage_watch.core.plain import plain
@@ -60,7 +60,7 @@ class SmtpSender:
         """Hand in one mail for all recipients; it has arrived once the server says 250 to its body."""
         try:
             raw, message_id = mail(delivery, self._mailbox)
-        except ForgedHeaderError:
+        except ValueError:
             return Attempt(Verdict.REJECTED, "The mail's headers did not read back as they were set: a fault of ours.")
         session = _Session(self._server, self._timeout)
         try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from usage_watch import __version__
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
@@ -27,8 +27,14 @@ def _how_many(written: object) -> str:
     return "list" if isinstance(written, list | tuple) else "one"
 
 
+def _some(written: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
+    if not written:
+        raise ValueError("write at least one secret, or leave `signing_secret` out")
+    return written
+
+
 SigningSecrets = Annotated[
-    Annotated[SecretRef, Tag("one")] | Annotated[tuple[SecretRef, ...], Field(min_length=1), Tag("list")],
+    Annotated[SecretRef, Tag("one")] | Annotated[tuple[SecretRef, ...], AfterValidator(_some), Tag("list")],
     Discriminator(_how_many),
 ]
 

@@ -1,0 +1,133 @@
+"""Messages to send in tests: one night of a rule on hours and of a rule on members' days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from usage_watch.core.message import (
+    Contributor,
+    Conversation,
+    Delivery,
+    Evidence,
+    Fact,
+    Message,
+    Notice,
+    Reason,
+    RuleName,
+    Severity,
+)
+
+HOUR = timedelta(hours=1)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+"""Where the episode starts: 13:00 in Berlin."""
+
+RULE = RuleName("hourly-credits", "threshold", "hourly-credits", "https://wiki.example.com/credits?a=1&b=2")
+MEMBERS = RuleName("member-day", "threshold", "member-day")
+
+EVIDENCE = Evidence(
+    dataset="credit_usage",
+    bucket="1h",
+    unit="credits",
+    value=12345.0,
+    limit=10000.0,
+    score=None,
+    from_at=NOON - 2 * HOUR,
+    until_at=NOON + HOUR,
+    summary="12,345 credits in 3 h, over the critical limit of 10,000",
+    facts=(
+        Fact("Usual for this hour", "3,100 to 4,900"),
+        Fact("Limits", "warning 5,000, critical 10,000"),
+    ),
+    contributors=(
+        Contributor("Model", "claude-opus-4-8", 8800.0, 0.71),
+        Contributor("Model", "claude-sonnet-4-5", 1240.0, 0.1),
+    ),
+)
+
+
+def notice(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
+    """The rule on hours; ended seven hours later where the reason is an end."""
+    ends: dict[str, Any] = {} if reason.firing else {"ended_at": NOON + 7 * HOUR}
+    ends |= {"note": "the rule was removed"} if reason is Reason.CLOSED else {}
+    plainest = Notice(
+        reason=reason,
+        severity=Severity.CRITICAL,
+        rule=RULE,
+        incident_id="inc_4f2a9c81d07be6a35c11",
+        sequence=1,
+        labels={},
+        part=None,
+        period_at=None,
+        started_at=NOON,
+        ended_at=None,
+        evidence=EVIDENCE,
+    )
+    return replace(plainest, **{**ends, **changes})
+
+
+def member_day(member: str, used: float, reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
+    """The rule on members' days."""
+    limit, severity = (20_000.0, Severity.CRITICAL) if used > 20_000 else (2_000.0, Severity.WARNING)
+    midnight = NOON.replace(hour=0)
+    evidence = replace(
+        EVIDENCE,
+        bucket="1d",
+        value=used,
+        limit=limit,
+        from_at=midnight,
+        until_at=midnight + 24 * HOUR,
+        summary=f"{used:,.0f} credits in 1 d, over the {severity} limit of {limit:,.0f}",
+        facts=(Fact("A week before", "1,910 credits"),),
+        contributors=(),
+    )
+    return notice(
+        reason,
+        **{
+            "rule": MEMBERS,
+            "labels": {"member": member},
+            "severity": severity,
+            "evidence": evidence,
+            "started_at": midnight,
+            "ended_at": None if reason.firing else midnight + 48 * HOUR,
+            "incident_id": f"inc_{member.partition('@')[0]}",
+            **changes,
+        },
+    )
+
+
+def message(*news: Notice, **changes: Any) -> Message:
+    """Decided at 15:10 in Berlin, on data until 14:00; after an end at 20:10."""
+    news = news or (notice(),)
+    later = not news[0].reason.firing
+    decided_at = NOON + (8 if later else 2) * HOUR + timedelta(minutes=10)
+    plainest = Message(news, news, decided_at, "Europe/Berlin", decided_at - timedelta(minutes=70))
+    return replace(plainest, **changes)
+
+
+def delivery(said: Message | None = None, *, ref: str | None = None, **changes: Any) -> Delivery:
+    """On its first attempt; `ref` makes it a follow-up."""
+    said = said or message()
+    conversation = Conversation("cnv_0a1b2c3d4e5f", "usage-watch: hourly-credits, 22 Nov 13:00", ref)
+    plainest = Delivery("ntf_5e6f7a8b9c0d", said, conversation, 1, said.decided_at + timedelta(seconds=3))
+    return replace(plainest, **changes)
+
+
+def hostile(text: str) -> Message:
+    """One incident with `text` wherever something from outside can stand."""
+    evidence = replace(
+        EVIDENCE,
+        unit=text,
+        summary=text,
+        facts=(Fact(text, text),),
+        contributors=(Contributor(text, text, 1.0, 0.5),),
+    )
+    rule = replace(RULE, title=text, runbook=text)
+    return message(notice(rule=rule, evidence=evidence, labels={text: text}, note=text, incident_id=text))
+
+
+def hostile_pair(text: str) -> Message:
+    """The same, folded with another."""
+    [one] = hostile(text).news
+    return message(one, replace(one, reason=Reason.CLOSED, ended_at=NOON + HOUR))

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.channels.samples import EVIDENCE, HOUR, MEMBERS, NOON, RULE, member_day, message, notice
+from usage_watch.core.message import Contributor, Message, Notice, Reason, Severity
+from usage_watch.core.plain import plain, web_link
+from usage_watch.core.wording import news, standing
+from usage_watch.core.wordlines import text_lines
+
+MODEL = {"Model": "claude-opus-4-8"}
+
+LINES = {
+    "fired": (
+        notice(),
+        "🔴 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since 13:00)",
+    ),
+    "fired, of one series": (
+        notice(labels=MODEL),
+        "🔴 claude-opus-4-8: 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since 13:00)",
+    ),
+    "escalated": (
+        notice(Reason.ESCALATED),
+        "🔴 now critical: 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since 13:00)",
+    ),
+    "escalated, of one series": (
+        notice(Reason.ESCALATED, labels=MODEL),
+        "🔴 claude-opus-4-8 is now critical: 12,345 credits in 3 h, over the critical limit of 10,000"
+        " (hourly-credits, since 13:00)",
+    ),
+    "resolved": (
+        notice(Reason.RESOLVED),
+        "✅ ended 20:00: hourly-credits (7 h, peak 12,345 credits in 3 h)",
+    ),
+    "resolved, of one series": (
+        notice(Reason.RESOLVED, labels=MODEL),
+        "✅ ended 20:00: claude-opus-4-8 (hourly-credits, 7 h, peak 12,345 credits in 3 h)",
+    ),
+    "closed": (
+        notice(Reason.CLOSED),
+        "⚪ closed: the rule was removed (hourly-credits, since 13:00)",
+    ),
+    "closed, of one series": (
+        notice(Reason.CLOSED, labels=MODEL),
+        "⚪ claude-opus-4-8 closed: the rule was removed (hourly-credits, since 13:00)",
+    ),
+    "closed without a reason": (
+        notice(Reason.CLOSED, note=None),
+        "⚪ closed: no longer watched (hourly-credits, since 13:00)",
+    ),
+    "a day": (
+        member_day("ana@example.com", 21_400),
+        "🔴 ana@example.com: 21,400 credits in 1 d, over the critical limit of 20,000 (member-day, since Sun 22 Nov)",
+    ),
+    "days that ended": (
+        member_day("ana@example.com", 21_400, Reason.RESOLVED),
+        "✅ ended Mon 23 Nov: ana@example.com (member-day, 2 d, peak 21,400 credits in 1 d)",
+    ),
+    "began on another day": (
+        notice(started_at=NOON - 24 * HOUR),
+        "🔴 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since Sat 21 Nov 13:00)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "line"), LINES.values(), ids=LINES.keys())
+def test_a_phone_shows_number_limit_and_time_first(one: Notice, line: str) -> None:
+    assert news(message(one)).line == line
+
+
+@pytest.mark.parametrize(
+    ("severity", "mark"), [(Severity.INFO, "🔵"), (Severity.WARNING, "🟠"), (Severity.CRITICAL, "🔴")]
+)
+def test_the_mark_tells_how_grave_it_is(severity: Severity, mark: str) -> None:
+    assert news(message(notice(severity=severity))).line.startswith(f"{mark} ")
+
+
+PEAKS = {
+    "a share": ({"unit": "%", "value": 63.4, "limit": 60.0}, "peak 63 % in 3 h"),
+    "below a limit": ({"value": 3.0, "limit": 10.0}, "lowest 3 credits in 3 h"),
+    "just one": ({"value": 1.0, "limit": 0.0}, "peak 1 credit in 3 h"),
+}
+
+
+@pytest.mark.parametrize(("changes", "height"), PEAKS.values(), ids=PEAKS.keys())
+def test_an_end_tells_how_far_it_went(changes: dict[str, object], height: str) -> None:
+    ended = notice(Reason.RESOLVED, evidence=replace(EVIDENCE, **changes))  # type: ignore[arg-type]
+    assert news(message(ended)).line == f"✅ ended 20:00: hourly-credits (7 h, {height})"
+
+
+def test_the_peak_of_a_budget_is_that_of_its_period_so_no_window_is_named() -> None:
+    ended = notice(Reason.RESOLVED, period_at=NOON - 200 * HOUR)
+    assert news(message(ended)).line.endswith("(7 h, peak 12,345 credits)")
+
+
+def test_a_title_is_said_in_place_of_the_id_and_the_id_once_at_the_bottom() -> None:
+    words = news(message(notice(rule=replace(RULE, title="Credits by the hour"))))
+    assert words.line.endswith("(Credits by the hour, since 13:00)")
+    assert words.footer[0] == "hourly-credits"
+
+
+def test_a_test_says_that_nothing_happened_before_all_else() -> None:
+    words = news(message(test=True))
+    assert words.line.startswith("🧪 test, nothing happened: 🔴 12,345 credits")
+    assert words.title.startswith("🧪 test, nothing happened: 🔴 12,345 credits")
+
+
+ANA, BEN, CLEO = (
+    member_day(f"{name}@example.com", used) for name, used in [("ana", 21_400), ("ben", 2_900), ("cleo", 4_100)]
+)
+
+
+def test_several_are_counted_and_the_gravest_is_named() -> None:
+    words = news(message(BEN, CLEO, ANA))
+    assert words.line == (
+        "🔴 3 alerts of member-day: ana@example.com: 21,400 credits in 1 d, over the critical limit of 20,000;"
+        " and 2 more"
+    )
+    assert [entry.headline.partition("@")[0] for entry in words.entries] == ["ana", "cleo", "ben"]
+
+
+COUNTS = {
+    "all ended": ([Reason.RESOLVED, Reason.RESOLVED], "✅ 2 alerts of member-day ended"),
+    "all closed": ([Reason.CLOSED, Reason.CLOSED], "⚪ 2 alerts of member-day closed"),
+    "all worse": ([Reason.ESCALATED, Reason.ESCALATED], "🔴 2 alerts of member-day got worse"),
+    "some of each": (
+        [Reason.RESOLVED, Reason.FIRED, Reason.CLOSED, Reason.ESCALATED, Reason.RESOLVED],
+        "🔴 5 alerts of member-day (1 open, 1 worse, 2 ended, 1 closed)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("reasons", "title"), COUNTS.values(), ids=COUNTS.keys())
+def test_what_happened_to_several_is_counted_by_kind(reasons: list[Reason], title: str) -> None:
+    several = [member_day(f"member{n}@example.com", 30_000, reason) for n, reason in enumerate(reasons)]
+    assert news(message(*several)).title == title
+
+
+def test_what_goes_on_is_named_before_what_is_over_however_grave_that_was() -> None:
+    words = news(message(replace(ANA, reason=Reason.RESOLVED, ended_at=NOON + 12 * HOUR), BEN))
+    assert words.entries[0].headline.startswith("ben@example.com")
+
+
+def test_twenty_are_named_and_the_rest_counted() -> None:
+    words = news(message(*(member_day(f"member{n:02}@example.com", 3_000 + n) for n in range(32))))
+    assert len(words.entries) == 20
+    assert words.more == 12
+    assert words.entries[0].headline.startswith("member31@")
+    assert "and 12 more" in text_lines(words)
+
+
+def test_nobody_is_counted_as_more_when_all_are_named() -> None:
+    assert not any(line.startswith("and ") for line in text_lines(news(message(ANA, BEN))))
+
+
+def test_how_it_stands_is_worded_from_the_standing_notices() -> None:
+    over = replace(ANA, reason=Reason.RESOLVED, ended_at=NOON + 12 * HOUR)
+    said = message(over, standing=(over, BEN))
+    assert standing(said).title == "🟠 2 alerts of member-day (1 open, 1 ended)"
+
+
+def test_the_lines_of_an_alert_say_since_when_why_what_to_do_and_how_fresh() -> None:
+    assert text_lines(news(message(notice(labels=MODEL)))) == (
+        "🔴 claude-opus-4-8: 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since 13:00)",
+        "",
+        "Model                claude-opus-4-8",
+        "Severity             critical",
+        "Since                13:00",
+        "Usual for this hour  3,100 to 4,900",
+        "Limits               warning 5,000, critical 10,000",
+        "By Model             claude-opus-4-8 +8,800 (71 %), claude-sonnet-4-5 +1,240 (10 %)",
+        "",
+        "What to do   https://wiki.example.com/credits?a=1&b=2",
+        "Look closer  usage-watch alerts show inc_4f2a9c81d07be6a35c11",
+        "",
+        "hourly-credits · data until 14:00, 1 h 10 min old · times in Europe/Berlin",
+    )
+
+
+def test_the_lines_of_an_end_say_how_long_and_how_bad_and_leave_out_what_to_do() -> None:
+    assert text_lines(news(message(notice(Reason.RESOLVED)))) == (
+        "✅ ended 20:00: hourly-credits (7 h, peak 12,345 credits in 3 h)",
+        "",
+        "Severity      critical",
+        "Since         13:00",
+        "Ended         20:00",
+        "Lasted        7 h",
+        "At its worst  12,345 credits in 3 h, over the critical limit of 10,000",
+        "By Model      claude-opus-4-8 +8,800 (71 %), claude-sonnet-4-5 +1,240 (10 %)",
+        "",
+        "Look closer  usage-watch alerts show inc_4f2a9c81d07be6a35c11",
+        "",
+        "hourly-credits · data until 20:00, 1 h 10 min old · times in Europe/Berlin",
+    )
+
+
+def test_several_are_looked_at_in_the_list() -> None:
+    assert "Look closer  usage-watch alerts" in text_lines(news(message(ANA, BEN)))
+
+
+FRESH = {
+    "never": (None, "no data yet"),
+    "a moment ahead": (NOON + 3 * HOUR, "data until 16:00, 0 s old"),
+    "yesterday": (NOON - 24 * HOUR, "data until Sat 21 Nov 13:00, 1 d 2 h old"),
+}
+
+
+@pytest.mark.parametrize(("data_until", "said"), FRESH.values(), ids=FRESH.keys())
+def test_how_fresh_the_data_was(data_until: object, said: str) -> None:
+    assert news(message(data_until=data_until)).footer[1] == said
+
+
+def test_times_are_those_of_the_zone_which_is_named() -> None:
+    words = news(message(zone="America/New_York"))
+    assert words.line.endswith("since 07:00)")
+    assert words.footer[-1] == "times in America/New_York"
+
+
+def test_contributors_are_grouped_by_axis_and_three_of_each_are_named() -> None:
+    parts = [Contributor("Model", f"m{n}", 10.0 - n, 0.1) for n in range(5)] + [Contributor("Project", "p", -4.0, 0.02)]
+    [entry] = news(message(notice(evidence=replace(EVIDENCE, facts=(), contributors=tuple(parts))))).entries
+    assert [(fact.name, fact.value) for fact in entry.reasons] == [
+        ("By Model", "m0 +10 (10 %), m1 +9 (10 %), m2 +8 (10 %)"),
+        ("By Project", "p -4 (2 %)"),
+    ]
+
+
+def test_a_flood_of_facts_is_cut() -> None:
+    flood = replace(EVIDENCE, facts=EVIDENCE.facts * 50)
+    assert len(news(message(notice(evidence=flood))).entries[0].reasons) == 12
+
+
+def test_a_series_without_a_name_can_still_be_told() -> None:
+    assert news(message(notice(labels={"Model": "\u200b"}))).line.startswith("🔴 (blank): 12,345")
+
+
+def test_an_alert_of_one_rule_never_shows_ids_to_a_phone() -> None:
+    assert "inc_" not in news(message()).line
+
+
+# plain()
+
+
+CLEANED = {
+    "an escape sequence": ("a\x1b[31mred\x1b]0;title\x07b", "a[31mred]0;titleb"),
+    "C1 controls": ("a\x9b31mb", "a31mb"),
+    "lines of all kinds": ("a\r\nb\x85c\u2028d\u2029e\x0bf\x0cg", "a b c d e f g"),
+    "direction": ("a\u202eb\u2066c\u200fd", "abcd"),
+    "nothing to see": ("a\u200bb\u2060c\ufeffd\xade", "abcde"),
+    "half a pair": ("a\ud800b", "ab"),
+    "white space": ("  a \t\xa0 b  ", "a b"),
+    "letters, marks and signs": ("é e\u0301 中 👍 ½", "é e\u0301 中 👍 ½"),
+    "a tag": ("a\U000e0041b", "ab"),
+}
+
+
+@pytest.mark.parametrize(("text", "cleaned"), CLEANED.values(), ids=CLEANED.keys())
+def test_plain_text_shows_all_that_it_holds(text: str, cleaned: str) -> None:
+    assert plain(text, 100) == cleaned
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60), st.integers(1, 30))
+def test_plain_text_is_one_short_printable_line_and_stays_what_it_is(text: str, limit: int) -> None:
+    cleaned = plain(text, limit)
+    assert len(cleaned) <= limit
+    assert cleaned.splitlines() in ([], [cleaned])
+    assert plain(cleaned, limit) == cleaned
+
+
+def test_what_is_cut_says_so() -> None:
+    assert plain("abcdef", 4) == "abc…"
+    assert plain("ab cdef", 4) == "ab…"
+    assert plain("abcd", 4) == "abcd"
+
+
+LINKS = {
+    "https": ("https://wiki.example.com/a?b=1&c=2#d", "https://wiki.example.com/a?b=1&c=2#d"),
+    "http inside": ("http://10.0.0.5/run", "http://10.0.0.5/run"),
+    "what Slack or HTML would read": ("https://x.example/<b>|'\"\n", "https://x.example/%3Cb%3E%7C%27%22%0A"),
+    "a script": ("javascript:alert(1)", None),
+    "no scheme": ("wiki.example.com", None),
+    "no host": ("https:///a", None),
+    "no URL at all": ("https://[::1", None),
+    "endless": ("https://x.example/" + "a" * 2000, None),
+    "none": (None, None),
+}
+
+
+@pytest.mark.parametrize(("written", "link"), LINKS.values(), ids=LINKS.keys())
+def test_only_web_addresses_become_links(written: str | None, link: str | None) -> None:
+    assert web_link(written) == link
+
+
+@settings(deadline=None)
+@given(st.text(max_size=80))
+def test_every_string_of_a_message_is_clean(text: str) -> None:
+    said: Message = message(
+        notice(
+            rule=replace(MEMBERS, title=text, id=text),
+            labels={text: text},
+            evidence=replace(EVIDENCE, summary=text, unit=text),
+            note=text,
+        )
+    )
+    words = news(said)
+    for line in (words.line, words.title, *words.footer, *text_lines(words)):
+        assert {unicodedata.category(c) for c in line}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
