@@ -84,7 +84,7 @@ TOP = [
     ("source: {api_kee: {env: NAME}}", "1:10: `api_kee` is not known here; did you mean `api_key`?"),
     ("source: {poll_every: 15}", "1:22: `source.poll_every`: write a duration such as 15m"),
     ("source: {poll_every: 2d}", "1:22: `source.poll_every`: write a duration from 1s to 1d"),
-    ("source: {base_url: http://api.example.com}", "1:20: `source.base_url`: write an https address"),
+    ("source: {base_url: http://api.example.com}", "1:20: `source.base_url`: plain http goes only to"),
     ("store: {path: [a]}", "1:15: `store.path` takes a path"),
     ("store: {keep: 2y}", "1:9: `keep` is not there yet in this version; leave it out"),
     ("store: {keep_members: 90d}", "1:9: `keep_members` is not there yet"),

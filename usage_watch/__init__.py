@@ -1,3 +1,3 @@
-"""usage_watch: watches an organization's usage of Perplexity Computer and tells people once, in time, with the reason."""
+"""Watches an organization's usage of Perplexity Computer and tells people once, in time, with the reason."""
 
 __version__ = "0.1.0"

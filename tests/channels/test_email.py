@@ -17,8 +17,8 @@ from tests.channels.samples import EVIDENCE, delivery, member_day, message, noti
 from tests.fakes.smtp_server import ABORT, HANG, PASSWORD, USER, ScriptedSmtp, SmtpServer
 from usage_watch.channels import AnyChannel, EmailSettings
 from usage_watch.channels.base import Attempt, Verdict
-from usage_watch.channels.mail import ForgedHeaderError, Mailbox, header_text, mail, read_back
-from usage_watch.channels.smtp import Server, SmtpSender, tls_context
+from usage_watch.channels.email.mail import ForgedHeaderError, Mailbox, header_text, mail, read_back
+from usage_watch.channels.email.smtp import Server, SmtpSender, tls_context
 from usage_watch.core.message import Conversation, Delivery, Fact, Reason
 from usage_watch.errors import SecretError, UsageError
 from usage_watch.secret import complaints

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from usage_watch.core.addresses import web_address
 from usage_watch.core.units import Duration, format_duration
 from usage_watch.secret import SecretRef
 
@@ -30,7 +28,7 @@ class SourceSettings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _address(cls, written: str) -> str:
-        return checked_address(written)
+        return _base_address(written)
 
     @field_validator("poll_every")
     @classmethod
@@ -43,33 +41,10 @@ class SourceSettings(BaseModel):
         return _between(written, timedelta(days=1), timedelta(days=3 * 365))
 
 
-def checked_address(written: str) -> str:
-    """A base address without its trailing slash. Raises ValueError: what a key must not be sent to."""
-    try:
-        parts = urlsplit(written)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise ValueError("write an address such as https://api.perplexity.ai") from None
-    if parts.username is not None:
-        raise ValueError("write the address without a user or password in it: the key goes into a header")
+def _base_address(written: str) -> str:
     if "?" in written or "#" in written:
         raise ValueError("write the address without a query or fragment")
-    if not re.fullmatch(r"[!-~]+", written) or not re.fullmatch(r"[a-z0-9.:_-]+", host) or port == 0:
-        raise ValueError("write an address such as https://api.perplexity.ai")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _near(host)):
-        raise ValueError("write an https address: plain http is only for loopback and private addresses")
-    return written.rstrip("/")
-
-
-def _near(host: str) -> bool:
-    """Whether what is sent there stays on this machine or this network."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_private and not address.is_unspecified  # loopback counts as private
+    return web_address(written).rstrip("/")
 
 
 def _between(value: timedelta, least: timedelta, most: timedelta) -> timedelta:

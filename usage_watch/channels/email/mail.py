@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from usage_watch.channels.mail_html import html
+from usage_watch.channels.email.html import html
 from usage_watch.core.message import Delivery, Message, Reason
 from usage_watch.core.plain import plain
 from usage_watch.core.wording import news

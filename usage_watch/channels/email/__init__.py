@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from usage_watch.channels.base import ChannelSettings, Sender
-from usage_watch.channels.network import local_host
+from usage_watch.core.addresses import local_host
 from usage_watch.errors import SecretError, UsageError
 from usage_watch.secret import SecretRef
 
@@ -77,8 +77,8 @@ class EmailSettings(ChannelSettings):
 
     def connect(self, environ: Mapping[str, str]) -> Sender:
         """Open the channel; SecretError or UsageError where its password or CA file is not to be had."""
-        from usage_watch.channels.mail import Mailbox
-        from usage_watch.channels.smtp import (
+        from usage_watch.channels.email.mail import Mailbox
+        from usage_watch.channels.email.smtp import (
             Server,
             SmtpSender,
             tls_context,

@@ -13,9 +13,10 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 from usage_watch import __version__
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
 from usage_watch.channels.http import http_attempt
-from usage_watch.channels.network import ANSWER_CAP, TIMEOUT_S, WebAddress, why_unreachable
-from usage_watch.channels.signature import signature_headers, signing_key
-from usage_watch.channels.webhook_body import webhook_body
+from usage_watch.channels.network import ANSWER_CAP, TIMEOUT_S, why_unreachable
+from usage_watch.channels.webhook.body import webhook_body
+from usage_watch.channels.webhook.signature import signature_headers, signing_key
+from usage_watch.core.addresses import WebAddress
 from usage_watch.core.message import Delivery
 from usage_watch.secret import SecretRef
 

@@ -20,7 +20,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.network import ANSWER_CAP, why_unreachable
-from usage_watch.channels.slack_answers import error_code
+from usage_watch.channels.slack.answers import error_code
 
 
 @dataclass(frozen=True, slots=True)

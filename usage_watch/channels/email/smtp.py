@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from usage_watch.channels.base import Attempt, Verdict
-from usage_watch.channels.mail import Mailbox, mail
+from usage_watch.channels.email.mail import Mailbox, mail
 from usage_watch.channels.network import TIMEOUT_S, why_unreachable
 from usage_watch.core.message import Delivery
 from usage_watch.core.plain import plain

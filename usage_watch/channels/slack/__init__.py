@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
-from usage_watch.channels.network import TIMEOUT_S, WebAddress, web_address
-from usage_watch.channels.slack_answers import THREAD_GONE, refusal
-from usage_watch.channels.slack_blocks import blocks, fallback_text
+from usage_watch.channels.network import TIMEOUT_S
+from usage_watch.channels.slack.answers import THREAD_GONE, refusal
+from usage_watch.channels.slack.blocks import blocks, fallback_text
+from usage_watch.core.addresses import WebAddress, web_address
 from usage_watch.core.message import Delivery, Severity
 from usage_watch.core.plain import plain
 from usage_watch.core.wording import Words, news, standing
@@ -100,7 +101,7 @@ class SlackApp:
     """Speaks with a bot token."""
 
     def __init__(self, token: str, channel: str, *, base_url: str = SLACK, timeout: float = TIMEOUT_S) -> None:
-        from usage_watch.channels.slack_client import AppClient  # slack_sdk costs 100 ms: only who sends pays
+        from usage_watch.channels.slack.client import AppClient  # slack_sdk costs 100 ms: only who sends pays
 
         self._client = AppClient(token, base_url, timeout)
         self._channel = channel
@@ -135,7 +136,7 @@ class SlackApp:
         return self._call(self._client.chat_update, payload, delivery)
 
     def _call(self, method: Callable[..., Any], payload: Json, delivery: Delivery) -> tuple[Attempt, str | None]:
-        from usage_watch.channels.slack_client import lost
+        from usage_watch.channels.slack.client import lost
 
         try:
             answer = self._client.say(method, payload)
@@ -154,13 +155,13 @@ class SlackHook:
     """Speaks by an incoming webhook: every message stands alone."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_S) -> None:
-        from usage_watch.channels.slack_client import HookClient  # slack_sdk costs 100 ms: only who sends pays
+        from usage_watch.channels.slack.client import HookClient  # slack_sdk costs 100 ms: only who sends pays
 
         self._client = HookClient(url, timeout)
 
     def send(self, delivery: Delivery) -> Attempt:
         """Post the news."""
-        from usage_watch.channels.slack_client import lost
+        from usage_watch.channels.slack.client import lost
 
         try:
             answer = self._client.say({**_payload(delivery, news(delivery.message)), "mrkdwn": False})
