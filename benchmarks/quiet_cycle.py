@@ -1,6 +1,6 @@
 """A cycle without news: load, assess and commit at 100 series and 90 days of hours, beside a bare read of the same rows.
 
-    python benchmarks/quiet_cycle.py
+python benchmarks/quiet_cycle.py
 """
 
 from __future__ import annotations
@@ -68,7 +68,11 @@ def _usage() -> Reading:
     first = int((NOW - timedelta(hours=HOURS)).timestamp())
     starts = tuple(range(first, first + HOURS * HOUR, HOUR))
     keys = [SeriesKey(FEED, "Model", f"model-{index}") for index in range(SERIES)]
-    rows = [(key, start, int(n)) for start, row in zip(starts, counts, strict=True) for key, n in zip(keys, row, strict=True)]
+    rows = [
+        (key, start, int(n))
+        for start, row in zip(starts, counts, strict=True)
+        for key, n in zip(keys, row, strict=True)
+    ]
     totals = [(SeriesKey(FEED), start, int(row.sum())) for start, row in zip(starts, counts, strict=True)]
     return Reading(FEED, ("Model",), starts, tuple(rows + totals))
 

@@ -1,4 +1,4 @@
-"""`usage-watch`, also `python -m usage_watch`: the way in, and the way out for every error."""
+"""`usage-watch`, also `python -m usage_watch`: the way in."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from usage_watch import __version__
 
 
 def main() -> None:
-    """Run the command line; every known error is one sentence and an exit code."""
+    """Run the command line, and end with its exit code."""
     if sys.argv[1:] == ["--version"]:
         # Nothing else is imported: this is how people measure whether a tool is heavy.
         print(f"usage-watch {__version__}")  # noqa: T201
         return
-    from usage_watch.cli.entry import run
-
+    try:
+        from usage_watch.cli.entry import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))
 
 

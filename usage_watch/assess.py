@@ -21,6 +21,8 @@ from usage_watch.rules import FileDefaults, Rule
 
 REACH = timedelta(days=90)
 """How far back buckets are judged again at each cycle: as far as the source may revise them."""
+UNREAD = timedelta(days=2)
+"""A feed whose newest bucket ended longer ago was not read up to the present: a backfill that broke off, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Ledger:
 
     rules: Mapping[str, RuleRecord] = field(default_factory=dict)
     incidents: Sequence[Incident] = ()
-    """All open ones, and those that ended within REACH."""
+    """All open ones, and those that ended since `known_from`."""
     told: Sequence[Told] = ()
     """Everything told about these incidents, oldest first."""
 
@@ -58,18 +60,27 @@ class Outcome:
 def wanted(rules: Iterable[Rule], incidents: Iterable[Incident], desk: Desk, now: datetime) -> dict[Feed, datetime]:
     """Which buckets must be loaded to judge these rules: each feed, from when on."""
     wants: dict[Feed, datetime] = {}
-    open_ones = list(incidents)
+    known = list(incidents)
     for rule in rules:
-        since = rule.look_back(judged_from(rule, open_ones, now), desk.defaults)
+        since = rule.look_back(judged_from(rule, known, now), desk.defaults)
         wants[rule.feed] = min(since, wants.get(rule.feed, since))
     return wants
+
+
+def known_from(rules: Iterable[Rule], open_ones: Iterable[Incident], desk: Desk, now: datetime) -> datetime:
+    """From when on a ledger must know what has ended: what is judged again must never be taken for new."""
+    return min([midnight_of(now - REACH), *wanted(rules, open_ones, desk, now).values()])
+
+
+def midnight_of(at: datetime) -> datetime:
+    """The start of its UTC day."""
+    return from_epoch(to_epoch(at) // DAY * DAY)
 
 
 def judged_from(rule: Rule, incidents: Iterable[Incident], now: datetime) -> datetime:
     """From when on a rule's buckets are judged: as far back as may be revised, and all of what is still open."""
     open_since = (each.started_at for each in incidents if each.rule.id == rule.id and each.open)
-    midnight = from_epoch(to_epoch(now - REACH) // DAY * DAY)
-    return min([midnight, *open_since])
+    return min([midnight_of(now - REACH), *open_since])
 
 
 def assess(rules: Sequence[Rule], history: History, ledger: Ledger, desk: Desk, now: datetime) -> Outcome:
@@ -80,10 +91,11 @@ def assess(rules: Sequence[Rule], history: History, ledger: Ledger, desk: Desk, 
     records: list[RuleRecord] = []
     incidents: list[Incident] = []
     for rule in rules:
-        record = _record(rule, ledger.rules.get(rule.id), history[rule.feed], desk.defaults)
+        feed, stored = history[rule.feed], by_rule.pop(rule.id, [])
+        record = _record(rule, ledger.rules.get(rule.id), feed, desk.defaults, now)
         records.append(record)
         changed = record.digest != getattr(ledger.rules.get(rule.id), "digest", record.digest)
-        incidents += _incidents(rule, record, changed, history[rule.feed], by_rule.pop(rule.id, []), desk, now)
+        incidents += _incidents(rule, record, changed, feed, stored, desk, now)
     records += _removed(ledger.rules.values(), {rule.id for rule in rules})
     orphans = [incident for its_own in by_rule.values() for incident in its_own]
     incidents += [close(each, now, "Its rule was removed or disabled.") if each.open else each for each in orphans]
@@ -92,14 +104,24 @@ def assess(rules: Sequence[Rule], history: History, ledger: Ledger, desk: Desk, 
     return _outcome(records, incidents, notifications, history, ledger, {rule.id: rule for rule in rules}, desk, now)
 
 
-def _record(rule: Rule, known: RuleRecord | None, feed: FeedHistory, defaults: FileDefaults) -> RuleRecord:
+def _record(
+    rule: Rule, known: RuleRecord | None, feed: FeedHistory, defaults: FileDefaults, now: datetime
+) -> RuleRecord:
     """A rule speaks from the frontier of its feed when its digest was new."""
     digest = rule.digest(defaults)
     if known is not None and not known.removed and known.digest == digest and known.speaks_from is not None:
         return known
-    fetched = feed.starts[feed.fetched]
-    speaks_from = feed.frontier or (int(fetched[0]) if len(fetched) else None)
-    return RuleRecord(rule.id, digest, None if speaks_from is None else from_epoch(speaks_from), removed=False)
+    if not _read_up(feed, now):
+        # The digest stays until it judges: what then closes, closes because the rule was changed.
+        return RuleRecord(rule.id, digest if known is None else known.digest, None, removed=False)
+    speaks_from = feed.frontier or int(feed.starts[feed.fetched][0])
+    return RuleRecord(rule.id, digest, from_epoch(speaks_from), removed=False)
+
+
+def _read_up(feed: FeedHistory, now: datetime) -> bool:
+    """Whether a feed was read up to the present: what is open at the edge of half a backfill may be long over."""
+    read = feed.starts[feed.fetched]
+    return len(read) > 0 and int(read[-1]) + feed.feed.width >= to_epoch(now - UNREAD)
 
 
 def _removed(records: Iterable[RuleRecord], present: set[str]) -> Iterator[RuleRecord]:
@@ -118,7 +140,7 @@ def _incidents(
     now: datetime,
 ) -> Iterator[Incident]:
     """Every incident of a rule that was judged, whether it changed or not."""
-    if record.speaks_from is None:
+    if record.speaks_from is None or not _read_up(feed, now):
         yield from stored
         return
     since = judged_from(rule, stored, now)

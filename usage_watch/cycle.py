@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,13 @@ from threading import Event
 from types import TracebackType
 from typing import Self
 
-from usage_watch.assess import REACH, Desk, Ledger, Outcome, assess, wanted
+from usage_watch.assess import Desk, Ledger, Outcome, assess, known_from, wanted
 from usage_watch.clock import Clock
 from usage_watch.config import Config
 from usage_watch.core.compose import Form
 from usage_watch.deliver import Delivered, deliver
 from usage_watch.fetch import Asking, Fetched, Progress, fetch, silent
+from usage_watch.rules import Rule
 from usage_watch.source.client import AnalyticsClient
 from usage_watch.source.sync import next_due
 from usage_watch.store.alerts import AlertStore
@@ -74,7 +75,7 @@ class Cycle:
 
     def _judge(self, now: datetime) -> Outcome:
         """load -> assess -> commit."""
-        ledger = load_ledger(self._alerts, now)
+        ledger = load_ledger(self._alerts, self._rules, self._desk, now)
         history = self._history.load(wanted(self._rules, ledger.incidents, self._desk, now))
         outcome = assess(self._rules, history, ledger, self._desk, now)
         self._alerts.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, now)
@@ -102,7 +103,7 @@ def desk(config: Config) -> Desk:
     return Desk(config.defaults, config.routes, Form(folds, config.timezone))
 
 
-def load_ledger(alerts: AlertStore, now: datetime) -> Ledger:
-    """What earlier cycles committed."""
-    incidents = alerts.incidents(now - REACH)
+def load_ledger(alerts: AlertStore, rules: Sequence[Rule], desk: Desk, now: datetime) -> Ledger:
+    """What earlier cycles committed, as far back as it is judged again."""
+    incidents = alerts.incidents(known_from(rules, alerts.incidents(now), desk, now))
     return Ledger(alerts.rules(), incidents, alerts.told([incident.id for incident in incidents]))

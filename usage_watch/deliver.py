@@ -88,5 +88,7 @@ def _outlook(row: OutboxRow, attempt: Attempt, now: datetime) -> tuple[Failed, t
     if attempt.verdict == Verdict.CONFIGURATION:
         return State.BLOCKED, BLOCKED_WAIT
     # Full jitter: many rows that failed together must not all come back together.
-    most = min(FIRST_WAIT * 2 ** min(row.attempts, 16), LONGEST_WAIT)
-    return State.QUEUED, attempt.retry_after or most * random.random()  # noqa: S311
+    most = min(FIRST_WAIT * 2 ** min(row.attempts - 1, 16), LONGEST_WAIT)
+    wait = attempt.retry_after or most * random.random()  # noqa: S311
+    # Who asks for more patience than there is gets one last attempt.
+    return State.QUEUED, min(wait, row.created_at + EXPIRES_AFTER - now)

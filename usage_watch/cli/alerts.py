@@ -2,169 +2,157 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
-from usage_watch.cli.session import Session, pass_session, print_json, print_table
+from usage_watch.cli.incidents import explained, incident_json, print_all, urgent
+from usage_watch.cli.printing import print_facts, print_json, print_table
+from usage_watch.cli.session import Noun, Session, json_option, pass_session
 from usage_watch.errors import UsageError
 
 if TYPE_CHECKING:
+    from usage_watch.cli.times import Reader
     from usage_watch.core.incident import Incident
-    from usage_watch.store.alerts import Attempts, Decided
-
-RECENT = timedelta(days=7)
+    from usage_watch.store.alerts import AlertStore, Attempts, Decided
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def alerts(ctx: click.Context) -> None:
-    """Incidents: list them, or have one explained."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_)
+class _Listing(Noun):
+    """`alerts` alone, or with nothing but options, is `alerts list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = any(each in self.commands or each in ("-h", "--help") for each in args)
+        alone = not args or args[0].startswith("-")
+        return super().parse_args(ctx, ["list", *args] if alone and not named else args)
+
+
+@click.group(cls=_Listing)
+def alerts() -> None:
+    """What was found: list the alerts, or have one explained.
+
+    `usage-watch alerts` alone is `usage-watch alerts list`.
+    """
 
 
 @alerts.command("list")
-@click.option("--history", is_flag=True, help="Also those that ended before their rule was first seen.")
+@click.option("--history", is_flag=True, help="Also what had ended before its rule was first seen.")
 @click.option(
-    "--since", "days", type=click.IntRange(0), default=7, show_default=True, help="Days back, for ended ones."
+    "--since",
+    default="7d",
+    show_default=True,
+    metavar="TIME",
+    help="Of what has ended, only what ended since then: 30d, 2026-11-01 or 2026-11-01T14:00Z.",
 )
-@click.option("--json", "as_data", is_flag=True, help="Print data for programs.")
+@json_option
 @pass_session
-def list_(session: Session, history: bool = False, days: int = 7, as_data: bool = False) -> None:
-    """List what is open, and what ended in the last days."""
+def list_(session: Session, history: bool, since: str, as_data: bool) -> None:
+    """List what is open, and what has ended lately."""
+    from usage_watch.cli.times import Reader, since_at
     from usage_watch.clock import open_clock
     from usage_watch.store.alerts import AlertStore
 
-    config, now = session.config(), open_clock().now()
+    now = open_clock().now()
+    start_at, config = since_at(since, now), session.config()
     with session.reading(config) as database:
-        found = AlertStore(database).incidents(now - timedelta(days=days))
-    shown = [incident for incident in found if history or not incident.history]
+        found = AlertStore(database).incidents(start_at)
+    shown = urgent(incident for incident in found if history or not incident.history)
     if as_data:
-        print_json([as_json(incident) for incident in shown])
+        print_json([incident_json(incident) for incident in shown])
         return
-    heads = ("id", "severity", "rule", "what", "since", "until")
-    print_table(heads, (row_of(incident, config.timezone, now) for incident in reversed(shown)), "Nothing is open.")
+    reader = Reader(config.timezone, now)
+    hidden = len(found) - len(shown)
+    print_all(shown, reader, f"Nothing is open, and nothing has ended since {reader.moment(start_at)}.")
+    if hidden:
+        click.echo(f"\n{hidden:,} more had ended before their rule was first seen; --history lists them too.")
 
 
 @alerts.command()
 @click.argument("id")
-@click.option("--json", "as_data", is_flag=True, help="Print data for programs.")
+@json_option
 @pass_session
 def show(session: Session, id: str, as_data: bool) -> None:
-    """Explain one incident: its numbers, each decision with its reason, each delivery."""
+    """Explain one alert: its numbers, decisions and deliveries.
+
+    ID may be any beginning of it that no other has, with or without `inc_`.
+    """
+    from usage_watch.cli.times import Reader
     from usage_watch.clock import open_clock
     from usage_watch.store.alerts import AlertStore
 
     config, now = session.config(), open_clock().now()
     with session.reading(config) as database:
         store = AlertStore(database)
-        incident = store.incident(id)
-        if incident is None:
-            raise UsageError(f"There is no incident {id!r}; `usage-watch alerts list --history` lists them.")
+        incident = store.incident(id) or _none(store, id)
         decisions, attempts = store.decisions_of(incident.id), store.attempts_of(incident.id)
     if as_data:
-        print_json({**as_json(incident), "decisions": decisions, "deliveries": attempts})
+        told = {"decisions": [_decision_json(each) for each in decisions]}
+        print_json({**incident_json(incident), **told, "deliveries": [_delivery_json(each) for each in attempts]})
         return
-    _explain(incident, config.timezone, now)
-    _tables(decisions, attempts, config.timezone, now)
+    reader = Reader(config.timezone, now)
+    print_facts(explained(incident, reader))
+    _print_decisions(decisions, reader)
+    _print_deliveries(attempts, reader)
 
 
-def _explain(incident: Incident, zone: ZoneInfo, now: datetime) -> None:
-    from usage_watch.core.plain import plain
-    from usage_watch.core.units import local_time
-
-    evidence = incident.evidence
-    judged = f"{local_time(evidence.from_at, zone, now)} to {local_time(evidence.until_at, zone, now)}"
-    rows = [
-        ("Incident", f"{incident.id}, {incident.severity}, level {incident.rank}"),
-        ("Rule", f"{incident.rule.title} ({incident.rule.kind})"),
-        ("What", what(incident)),
-        ("Since", local_time(incident.started_at, zone, now)),
-        ("Until", until(incident, zone, now)),
-        ("Judged", f"{judged} ({zone.key})"),
-        *((fact.name, fact.value) for fact in evidence.facts),
-    ]
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        click.echo(f"{plain(name, 60).ljust(width)}  {plain(value, 300)}")
+def _none(store: AlertStore, id: str) -> Incident:
+    every = (each.id for each in store.incidents(datetime.fromtimestamp(0, UTC)))
+    several = [each for each in every if id and (each.startswith(id) or each.removeprefix("inc_").startswith(id))]
+    if several:
+        shown = ", ".join(several[:3]) + (", …" if len(several) > 3 else "")
+        raise UsageError(f"{id!r} is the beginning of {len(several)} alerts; write more of it: {shown}.")
+    raise UsageError(f"There is no alert {id!r}; `usage-watch alerts list --history --since 2y` lists them all.")
 
 
-def _tables(decisions: list[Decided], attempts: list[Attempts], zone: ZoneInfo, now: datetime) -> None:
-    from usage_watch.core.units import local_time
-
+def _print_decisions(decisions: list[Decided], reader: Reader) -> None:
     click.echo("\nDecisions")
     rows = [
         (
-            local_time(each.at, zone, now),
-            each.decision.target or "everyone",
+            reader.moment(each.at),
+            each.decision.target or "all",
             each.decision.reason,
-            "told" if each.decision.told else "not told",
+            "yes" if each.decision.told else "no",
             each.decision.why,
         )
         for each in decisions
     ]
-    print_table(("at", "channel", "reason", "", "why"), rows, "none")
+    print_table(("at", "channel", "news", "told", "why"), rows, "None: there was nothing to decide.")
+
+
+def _print_deliveries(attempts: list[Attempts], reader: Reader) -> None:
     click.echo("\nDeliveries")
-    sent = [
-        (
-            local_time(each.created_at, zone, now),
-            each.target,
-            each.reason,
-            each.state,
-            each.attempts,
-            each.last_error or "",
-        )
+    rows = [
+        (each.target, each.reason, each.state, each.attempts, reader.moment(_when(each), ""), each.last_error or "")
         for each in attempts
     ]
-    print_table(("decided", "channel", "reason", "state", "attempts", "last error"), sent, "none")
+    print_table(("channel", "news", "state", "tries", "last or next", "detail"), rows, "None: nobody is told of it.")
 
 
-def what(incident: Incident) -> str:
-    """Which series, and what of it."""
-    return ": ".join([*incident.labels.values(), incident.evidence.summary])
+def _when(attempt: Attempts) -> datetime | None:
+    return attempt.sent_at or attempt.next_attempt_at or attempt.attempted_at
 
 
-def until(incident: Incident, zone: ZoneInfo, now: datetime) -> str:
-    """When it ended, and how."""
-    from usage_watch.core.units import local_time
-
-    if incident.ended_at is None:
-        return "open"
-    how = "; ".join(note for note in ("history" if incident.history else "", incident.closed or "") if note)
-    return local_time(incident.ended_at, zone, now) + (f" ({how})" if how else "")
-
-
-def row_of(incident: Incident, zone: ZoneInfo, now: datetime) -> tuple[str, ...]:
-    """One line of a list."""
-    from usage_watch.core.units import local_time
-
-    since = local_time(incident.started_at, zone, now)
-    return incident.id, incident.severity, incident.rule.title, what(incident), since, until(incident, zone, now)
-
-
-def as_json(incident: Incident) -> dict[str, Any]:
-    """An incident for programs, in the names of the webhook's body."""
-    evidence = incident.evidence
+def _decision_json(decided: Decided) -> dict[str, Any]:
+    decision = decided.decision
     return {
-        "id": incident.id,
-        "rule": {"id": incident.rule.id, "kind": incident.rule.kind, "title": incident.rule.title},
-        "labels": dict(incident.labels),
-        "part": incident.part,
-        "period": incident.period_at,
-        "severity": incident.severity,
-        "started_at": incident.started_at,
-        "ended_at": incident.ended_at,
-        "closed": incident.closed,
-        "history": incident.history,
-        "dataset": evidence.dataset,
-        "bucket": evidence.bucket,
-        "unit": evidence.unit,
-        "value": evidence.value,
-        "limit": evidence.limit,
-        "score": evidence.score,
-        "summary": evidence.summary,
-        "facts": [{"name": fact.name, "value": fact.value} for fact in evidence.facts],
+        "at": decided.at,
+        "channel": decision.target,
+        "reason": decision.reason,
+        "told": decision.told,
+        "why": decision.why,
+    }
+
+
+def _delivery_json(attempt: Attempts) -> dict[str, Any]:
+    return {
+        "id": attempt.id,
+        "channel": attempt.target,
+        "reason": attempt.reason,
+        "state": attempt.state,
+        "attempts": attempt.attempts,
+        "created_at": attempt.created_at,
+        "attempted_at": attempt.attempted_at,
+        "next_attempt_at": attempt.next_attempt_at,
+        "sent_at": attempt.sent_at,
+        "last_error": attempt.last_error,
     }

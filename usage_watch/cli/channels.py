@@ -3,80 +3,111 @@
 from __future__ import annotations
 
 import os
-import secrets
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.session import Session, pass_session, print_json, print_table
+from usage_watch.cli.printing import print_json, print_table
+from usage_watch.cli.session import Noun, Session, json_option, pass_session
 from usage_watch.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from usage_watch.core.message import Delivery
+    from usage_watch.config import Config
+    from usage_watch.core.message import Delivery, Severity
+
+Told = Mapping[str, Sequence["Severity"]]
+"""By rule id, the severities of its levels that a channel is told of."""
 
 
-@click.group()
+@click.group(cls=Noun)
 def channels() -> None:
-    """Channels: list them, or send a test message through one."""
+    """Where messages go: list the channels, or test one."""
 
 
 @channels.command("list")
-@click.option("--json", "as_data", is_flag=True, help="Print data for programs.")
+@json_option
 @pass_session
 def list_(session: Session, as_data: bool) -> None:
-    """List the channels and the rules that tell them."""
+    """List the channels, and what each is told of."""
     config = session.config()
-    told = {
-        name: sorted({rule for rule, by in config.routes.items() if any(name in to for to in by.values())})
-        for name in config.channels
-    }
+    told = {name: _told(config, name) for name in config.channels}
     if as_data:
-        print_json([{"name": name, "kind": each.kind, "rules": told[name]} for name, each in config.channels.items()])
+        print_json(
+            [
+                {
+                    "name": name,
+                    "kind": channel.kind,
+                    "rules": [{"id": rule, "severities": found} for rule, found in told[name].items()],
+                }
+                for name, channel in config.channels.items()
+            ]
+        )
         return
-    rows = [(name, each.kind, ", ".join(told[name]) or "no rule tells it") for name, each in config.channels.items()]
-    print_table(("channel", "kind", "rules"), rows, "No channels; add one under `channels:` in the rules file.")
+    rows = [(name, channel.kind, _said(config, told[name])) for name, channel in config.channels.items()]
+    nothing = "There are no channels: write `channels` and `notify` into the rules file."
+    print_table(("channel", "kind", "is told of"), rows, nothing)
+
+
+def _told(config: Config, channel: str) -> Told:
+    found = {rule.id: _severities(config, rule.id, channel) for rule in config.enabled}
+    return {rule: severities for rule, severities in found.items() if severities}
+
+
+def _severities(config: Config, rule_id: str, channel: str) -> list[Severity]:
+    """Those that the rule has, lowest first."""
+    routes = config.routes[rule_id]
+    levels = [level.severity for rule in config.rules if rule.id == rule_id for level in rule.levels]
+    return [each for each in dict.fromkeys(levels) if channel in routes.get(each, ())]
+
+
+def _said(config: Config, told: Told) -> str:
+    """The rules; with severities in brackets where it does not hear all that a rule has."""
+    levels = {rule.id: {level.severity for level in rule.levels} for rule in config.rules}
+    parts = [
+        rule if set(severities) == levels[rule] else f"{rule} ({', '.join(severities)})"
+        for rule, severities in told.items()
+    ]
+    return ", ".join(parts) or "nothing: no enabled rule names it"
 
 
 @channels.command()
 @click.argument("name")
 @pass_session
 def test(session: Session, name: str) -> None:
-    """Send a real test message through a channel. Ends with 4 where it was not taken."""
+    """Send a real test message. Ends with 4 where it was not taken."""
     from usage_watch.channels.base import Verdict
     from usage_watch.clock import open_clock
 
     config = session.config()
     if name not in config.channels:
-        known = ", ".join(config.channels) or "none"
-        raise UsageError(f"There is no channel {name!r}; the rules file has: {known}.")
+        raise UsageError(_unknown(config, name))
     with closing(config.channels[name].connect(os.environ)) as sender:
         attempt = sender.send(_delivery(open_clock().now(), config.timezone.key))
     if attempt.verdict != Verdict.SENT:
-        raise DeliveryError(f"{name}: {attempt.detail}")
-    click.echo(f"{name}: sent. {attempt.detail}".rstrip())
+        raise DeliveryError(f"{name}: the test message was not taken. {attempt.detail}")
+    click.echo(f"{name}: the test message was taken. {attempt.detail}".rstrip())
+
+
+def _unknown(config: Config, name: str) -> str:
+    if not config.channels:
+        return f"There is no channel {name!r}: the rules file has no `channels` yet."
+    return f"There is no channel {name!r}; the rules file has {', '.join(config.channels)}."
 
 
 def _delivery(now: datetime, zone: str) -> Delivery:
     """A message about nothing, in the form of a real one."""
-    from usage_watch.core.message import (
-        Conversation,
-        Delivery,
-        Evidence,
-        Fact,
-        Message,
-        Notice,
-        Reason,
-        RuleName,
-        Severity,
-    )
+    import secrets
+    from datetime import timedelta
+
+    from usage_watch.core import message as words
 
     token = secrets.token_hex(6)
     hour = now.replace(minute=0, second=0, microsecond=0)
-    evidence = Evidence(
+    evidence = words.Evidence(
         dataset="credit_usage",
         bucket="1h",
         unit="credits",
@@ -86,10 +117,21 @@ def _delivery(now: datetime, zone: str) -> Delivery:
         from_at=hour - timedelta(hours=1),
         until_at=hour,
         summary="this is a test of the channel",
-        facts=(Fact("Test", "sent by `usage-watch channels test`"),),
+        facts=(words.Fact("Test", "sent by `usage-watch channels test`"),),
     )
-    rule = RuleName("channel-test", "threshold", "channel-test")
-    notice = Notice(Reason.FIRED, Severity.INFO, rule, f"inc_test{token}", 1, {}, None, None, hour, None, evidence)
-    message = Message((notice,), (notice,), now, zone, None, test=True)
-    conversation = Conversation(f"cnv_test{token}", "usage-watch: test of the channel", None)
-    return Delivery(f"ntf_test{token}", message, conversation, 1, now)
+    notice = words.Notice(
+        reason=words.Reason.FIRED,
+        severity=words.Severity.INFO,
+        rule=words.RuleName("channel-test", "threshold", "channel-test"),
+        incident_id=f"inc_test{token}",
+        sequence=1,
+        labels={},
+        part=None,
+        period_at=None,
+        started_at=hour,
+        ended_at=None,
+        evidence=evidence,
+    )
+    message = words.Message((notice,), (notice,), now, zone, None, test=True)
+    conversation = words.Conversation(f"cnv_test{token}", "usage-watch: test of the channel", None)
+    return words.Delivery(f"ntf_test{token}", message, conversation, 1, now)

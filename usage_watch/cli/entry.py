@@ -1,19 +1,23 @@
-"""The command group, and what becomes of errors."""
+"""The command group."""
 
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 import click
 
 from usage_watch import __version__
-from usage_watch.cli.session import Session
-from usage_watch.errors import UsageWatchError
+from usage_watch.cli.session import Noun, Session
+from usage_watch.cli.ways_out import guarded, prepare, settle
+
+_NAME = "usage-watch"
+_COMPLETE = "_USAGE_WATCH_COMPLETE"
+"""Set by the shell functions that `_USAGE_WATCH_COMPLETE=bash_source usage-watch` prints."""
 
 _COMMANDS = {
     "demo": "usage_watch.cli.demo:demo",
@@ -26,68 +30,71 @@ _COMMANDS = {
     "simulate": "usage_watch.cli.simulate:simulate",
     "schema": "usage_watch.cli.schema:schema",
 }
+"""In the order in which somebody new needs them."""
 
 
-class _Lazy(click.Group):
-    """A group that imports a command's file when it is asked for."""
+class _Program(Noun):
+    """Imports a command's file when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name].split(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
+        if cmd_name in _COMMANDS:
+            module, name = _COMMANDS[cmd_name].split(":")
+            command = getattr(import_module(module), name)
+            assert isinstance(command, click.Command)
+            return command
+        meant = get_close_matches(cmd_name, _COMMANDS, 1)
+        if meant and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {cmd_name!r}; did you mean {meant[0]!r}?")
+        return None
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="USAGE_WATCH_CONFIG",
-    help="The rules file; ./rules.yaml by default, or $USAGE_WATCH_CONFIG.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Log more, and show where a fault of ours comes from.")
-@click.version_option(__version__, prog_name="usage-watch", message="%(prog)s %(version)s")
-@click.pass_context
-def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:
-    """Watch an organization's usage of Perplexity Computer; tell people once, in time, with the reason.
+_EXIT_CODES = """\
+\b
+Exit codes:
+  0   fine
+  1   something of warning or above is open (with --check)
+  2   wrong usage or rules file
+  3   the source could not be read
+  4   a message could not be delivered
+  5   this machine: database, directory, port, another daemon
+  70  a fault of ours
+"""
+
+
+@click.group(cls=_Program, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name=_NAME, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Watch an organization's usage of Perplexity Computer, and tell people once, in time, with the reason.
 
     New here? `usage-watch demo` needs no key and no network.
     """
-    ctx.obj = Session(config or Path("rules.yaml"), verbose)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and answer its exit code; nothing that a user can cause ends in a traceback."""
-    try:
-        answer = cli.main(list(arguments), prog_name="usage-watch", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except UsageWatchError as error:
-        click.echo(f"usage-watch: {error}" if "\n" not in str(error) else str(error), err=True)
-        return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain of it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        _ours(error, "-v" in arguments or "--verbose" in arguments)
-        return 70
+    prepare()
+    verbose = "-v" in arguments or "--verbose" in arguments
+    code = guarded(lambda: _invoke(arguments), verbose)
+    if not code:
+        return guarded(settle, verbose)
+    with suppress(OSError):
+        settle()
+    return code
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    if instruction := os.environ.get(_COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, _NAME, _COMPLETE, instruction)
+    # Not cli.main(): that would end with 1 where a pipe is closed, which says that something is open.
+    with cli.make_context(_NAME, list(arguments), obj=_session()) as ctx:
+        answer = cli.invoke(ctx)
     return answer if isinstance(answer, int) else 0
 
 
-def _ours(error: Exception, verbose: bool) -> None:
-    if verbose:
-        traceback.print_exception(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}:{place.lineno}"
-    advice = "please report it, with the output of the same command with -v"
-    click.echo(f"usage-watch: a fault of ours ({type(error).__name__} at {where}); {advice}.", err=True)
+def _session() -> Session:
+    return Session(Path(os.environ.get("USAGE_WATCH_CONFIG") or "rules.yaml"))

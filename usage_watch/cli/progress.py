@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.session import on_terminal
+from usage_watch.cli.printing import on_terminal
 
 if TYPE_CHECKING:
     from usage_watch.core.series import Feed
     from usage_watch.fetch import Progress
 
 _CLEAR = "\r\x1b[K"
+_RECENT = timedelta(days=3)
+"""What is read up to here is at its end, or was no long work in the first place."""
+
+
+def _unseen(feed: Feed, until_at: datetime) -> None:
+    """Nobody looks."""
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """Says which feed is read, and until when; the line is gone at the end."""
-    shown = on_terminal()
+def progress(now: datetime) -> Iterator[Progress]:
+    """Says which feed's history is read, and until when; the line is gone when the feed is read, or anything is logged.
+
+    So what else is printed has a line to itself.
+    """
+    if not on_terminal():
+        yield _unseen
+        return
 
     def show(feed: Feed, until_at: datetime) -> None:
-        if shown:
-            click.echo(f"{_CLEAR}reading {feed}: until {until_at:%Y-%m-%d %H:%M} UTC", nl=False, err=True)
+        text = "" if until_at > now - _RECENT else f"reading {feed}: until {until_at:%Y-%m-%d %H:%M} UTC"
+        click.echo(_CLEAR + text, nl=False, err=True)
 
+    def make_way(_: logging.LogRecord) -> bool:
+        click.echo(_CLEAR, nl=False, err=True)
+        return True
+
+    logger = logging.getLogger("usage_watch")
+    logger.addFilter(make_way)
     try:
         yield show
     finally:
-        if shown:
-            click.echo(_CLEAR, nl=False, err=True)
+        logger.removeFilter(make_way)
+        click.echo(_CLEAR, nl=False, err=True)

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
-import signal
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
 import click
 
+from usage_watch.cli.failures import SeveralError, source_failures
+from usage_watch.cli.printing import count, on_terminal
 from usage_watch.cli.progress import progress
-from usage_watch.cli.session import Session, pass_session
-from usage_watch.errors import DeliveryError, SourceError
+from usage_watch.cli.session import Command, Session, pass_session
+from usage_watch.cli.stopping import stoppable
+from usage_watch.errors import DeliveryError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from usage_watch.config import Config
     from usage_watch.cycle import Summary
+    from usage_watch.store.database import Database
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--once", is_flag=True, help="One whole cycle (fetch, judge, deliver what is due), for cron.")
 @pass_session
-def run(session: Session, once: bool) -> None:
+def run(session: Session, once: bool) -> int:
     """Watch usage and tell people, until stopped.
 
-    With --once it ends with 3 where the source could not be read, with 4 where a message could not be delivered.
+    Ctrl-C or SIGTERM ends it with 0, once a message that is on its way is through.
+
+    With --once it says nothing while all is well, and ends with 3 where the source could not be read and with 4 where
+    a message could not be delivered; what could be done is done all the same.
     """
     from usage_watch import daemon, logs
     from usage_watch.clock import open_clock
@@ -33,22 +41,22 @@ def run(session: Session, once: bool) -> None:
     from usage_watch.store.database import open_for_writing
     from usage_watch.store.locks import DaemonLock
 
-    config = session.config()
+    config, clock = session.config(), open_clock()
     path = Path(config.store.path)
-    logs.start(session.verbose)
-    clock, stop = open_clock(), Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with DaemonLock(path), open_for_writing(path) as database, progress() as shown:
+    session.log(always=not once)
+    with stoppable() as stop, DaemonLock(path), open_for_writing(path) as database, progress(clock.now()) as shown:
         _announce(config)
         with Cycle(config, database, clock, stop, progress=shown) as cycle:
-            if not once:
+            if once:
+                summary = cycle.run()
+                daemon.log(summary)
+                _report(config, database, summary, clock.now())
+            else:
                 daemon.run(cycle, clock, stop)
-                logs.event("daemon.stopped")
-                return
-            summary = cycle.run()
-    daemon.log(summary)
-    _complain(summary)
+    if once:
+        return stop.exit_code
+    logs.event("daemon.stopped")
+    return 0
 
 
 def _announce(config: Config) -> None:
@@ -61,8 +69,27 @@ def _announce(config: Config) -> None:
         logs.warning("rules.warning", line=warning.line, message=warning.message)
 
 
-def _complain(summary: Summary) -> None:
-    if summary.fetched.failures:
-        raise SourceError("\n".join(summary.fetched.failures))
-    if summary.delivered.failures:
-        raise DeliveryError("\n".join(summary.delivered.failures))
+def _report(config: Config, database: Database, summary: Summary, now: datetime) -> None:
+    """What one cycle did, for whoever watches it; and every failure, once."""
+    fetched, delivered = summary.fetched, summary.delivered
+    if on_terminal():
+        read = f"{count(fetched.polled, 'feed')} read, {count(fetched.new, 'new bucket')}, {fetched.changed:,} revised"
+        click.echo(f"{read}; {count(delivered.sent, 'message')} sent.", err=True)
+    unread = [*fetched.failures, *_not_asked(config, database, fetched.failures, now)]
+    failures = source_failures(config, unread) + [DeliveryError(sentence) for sentence in delivered.failures]
+    if failures:
+        raise SeveralError(failures)
+
+
+def _not_asked(config: Config, database: Database, told: Sequence[str], now: datetime) -> list[str]:
+    """Why feeds that failed before were left alone this time: they are as unread as before."""
+    from usage_watch.cli.times import Reader
+    from usage_watch.store.history import HistoryStore
+
+    reader = Reader(config.timezone, now)
+    found = {}
+    for state in map(HistoryStore(database).state, config.feeds()):
+        if state.last_error and state.last_error not in told:
+            again = reader.moment(state.retry_at)
+            found[state.last_error] = f"{state.last_error.rstrip('.')}; it is not asked again before {again}"
+    return list(found.values())

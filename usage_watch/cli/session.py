@@ -1,11 +1,8 @@
-"""What the commands share: the rules file, the database, and how things are printed."""
+"""What the commands share: the global options, the rules file and the database."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The global options."""
+    """The global options, wherever they stand."""
 
     config_path: Path
-    verbose: bool
+    verbose: bool = False
 
     def config(self) -> Config:
         """Load the rules file; RulesFileError with every fault in it."""
@@ -30,33 +27,78 @@ class Session:
         return load(self.config_path)
 
     def reading(self, config: Config) -> Database:
-        """Open its database to look at it."""
+        """Open its database to look at it; MachineError where it is not there yet."""
         from usage_watch.store.database import open_for_reading
 
         return open_for_reading(Path(config.store.path))
+
+    def log(self, *, always: bool = False) -> None:
+        """Log to standard error if it was asked for, or `always`; else failures are said once, at the end."""
+        import logging
+
+        from usage_watch import logs
+
+        if always or self.verbose:
+            logs.start(self.verbose)
+        else:
+            # Without any handler, Python would print warnings of its own accord.
+            logging.getLogger("usage_watch").handlers = [logging.NullHandler()]
 
 
 pass_session = click.make_pass_decorator(Session)
 
 
-def print_json(data: Any) -> None:
-    """Print data for programs."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Options of a command go over those before its name."""
+    session = ctx.find_object(Session)
+    if value and session is not None:
+        ctx.obj = replace(session, **{str(parameter.name): value})
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
-    """Print rows in columns as wide as their content, cleaned of what would move the cursor; or say there is none."""
-    from usage_watch.core.plain import plain
+def _global_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--config", "config_path"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            callback=_remember,
+            expose_value=False,
+            help="The rules file: $USAGE_WATCH_CONFIG, or else ./rules.yaml.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            callback=_remember,
+            expose_value=False,
+            help="Log more, and show where a fault of ours comes from.",
+        ),
+    ]
 
-    cells = [[plain(str(cell), 100) for cell in row] for row in rows]
-    if not cells:
-        click.echo(nothing)
-        return
-    widths = [max(len(head), *(len(row[at]) for row in cells)) for at, head in enumerate(heads)]
-    for row in [list(heads), *cells]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+class Command(click.Command):
+    """A command that takes the global options too: they may stand on either side of its name."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params += _global_options()
 
 
-def on_terminal() -> bool:
-    """Whether somebody looks at the standard error: only then is progress shown."""
-    return sys.stderr.isatty()
+class Noun(click.Group):
+    """A group of commands about one thing; alone it prints its help, as wrong usage."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params += _global_options()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+def json_option(command: Any) -> Any:
+    """The option `--json`, passed on as `as_data`."""
+    return click.option("--json", "as_data", is_flag=True, help="Print data for programs.")(command)

@@ -2,87 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.alerts import as_json, row_of
-from usage_watch.cli.session import Session, pass_session, print_json, print_table
+from usage_watch.cli.freshness import Freshness, fresh, print_freshness
+from usage_watch.cli.incidents import incident_json, print_open, urgent
+from usage_watch.cli.printing import print_json, print_table
+from usage_watch.cli.session import Command, Session, json_option, pass_session
 
 if TYPE_CHECKING:
-    from usage_watch.core.feedstate import FeedState
+    from usage_watch.cli.times import Reader
+    from usage_watch.config import Config
     from usage_watch.core.incident import Incident
+    from usage_watch.store.database import Database
+    from usage_watch.store.outbox import State
+
+_SHOWN = 20
+"""Open alerts that are listed; the rest are counted."""
+
+_MEANINGS = {
+    "queued": "waiting to be sent, or sent again",
+    "leased": "on their way",
+    "held": "held back",
+    "blocked": "refused until its configuration is mended; tried again each hour",
+    "dead": "given up",
+    "undeliverable": "given up: the channel is no longer in the rules file",
+}
 
 
-@click.command()
-@click.option("--json", "as_data", is_flag=True, help="Print data for programs.")
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that is told."""
+
+    feeds: Sequence[Freshness]
+    open: Sequence[Incident]
+    outbox: Mapping[str, Mapping[State, int]]
+    """By channel and state, how many messages; none that were sent."""
+
+    @property
+    def serious(self) -> bool:
+        """Whether something of warning or above is open."""
+        return any(incident.severity != "info" for incident in self.open)
+
+
+@click.command(cls=Command)
 @click.option("--check", is_flag=True, help="End with 1 where something of warning or above is open.")
+@json_option
 @pass_session
 def status(session: Session, as_data: bool, check: bool) -> int:
-    """Say how fresh the data is, what is open, and what waits to be delivered."""
+    """Say how fresh the data is, what is open and what waits."""
+    from usage_watch.cli.times import Reader
     from usage_watch.clock import open_clock
-    from usage_watch.core.message import Severity
-    from usage_watch.store.alerts import AlertStore
-    from usage_watch.store.history import HistoryStore
-    from usage_watch.store.outbox import Outbox
 
     config, now = session.config(), open_clock().now()
     with session.reading(config) as database:
-        feeds = HistoryStore(database).feed_states()
-        found = [incident for incident in AlertStore(database).incidents(now) if incident.open]
-        pending = {
-            target: {str(state): n for state, n in states.items()}
-            for target, states in Outbox(database).pending().items()
-        }
+        found = _status(config, database, now)
     if as_data:
-        print_json(
-            {
-                "feeds": [_feed_json(feed) for feed in feeds],
-                "open": [as_json(each) for each in found],
-                "outbox": pending,
-            }
-        )
+        print_json({"feeds": found.feeds, "open": [incident_json(each) for each in found.open], "outbox": found.outbox})
     else:
-        _print(feeds, found, pending, config.timezone, now)
-    serious = any(incident.severity.weight >= Severity.WARNING.weight for incident in found)
-    return 1 if check and serious else 0
+        _print(found, Reader(config.timezone, now))
+    return 1 if check and found.serious else 0
 
 
-def _print(
-    feeds: list[FeedState], found: list[Incident], pending: dict[str, Any], zone: ZoneInfo, now: datetime
-) -> None:
-    click.echo(f"Data (times in {zone.key})")
-    print_table(
-        ("feed", "settled until", "last asked", "state"), (_feed_row(feed, zone, now) for feed in feeds), "nothing yet"
-    )
-    click.echo("\nOpen")
-    heads = ("id", "severity", "rule", "what", "since", "until")
-    print_table(heads, (row_of(incident, zone, now) for incident in found), "nothing")
-    click.echo("\nDeliveries that are not done")
-    rows = [(target, state, count) for target, states in pending.items() for state, count in states.items()]
-    print_table(("channel", "state", "messages"), rows, "none")
+def _status(config: Config, database: Database, now: datetime) -> Status:
+    from usage_watch.store.alerts import AlertStore
+    from usage_watch.store.outbox import Outbox
+
+    incidents = urgent(incident for incident in AlertStore(database).incidents(now) if incident.open)
+    return Status(fresh(config, database, now), incidents, Outbox(database).pending())
 
 
-def _feed_row(feed: FeedState, zone: ZoneInfo, now: datetime) -> tuple[str, ...]:
-    from usage_watch.core.units import local_time
+def _print(found: Status, reader: Reader) -> None:
+    click.echo(f"Data (times in {reader.zone.key})")
+    print_freshness(found.feeds, reader)
+    click.echo(f"\nOpen: {_summed(found.open)}")
+    if found.open:
+        print_open(found.open[:_SHOWN], reader, "")
+        if len(found.open) > _SHOWN:
+            click.echo(f"and {len(found.open) - _SHOWN:,} more: usage-watch alerts")
+        click.echo("Why: usage-watch alerts show ID")
+    click.echo("\nMessages not delivered" + ("" if found.outbox else ": none"))
+    rows = [(target, n, _MEANINGS[state]) for target, states in found.outbox.items() for state, n in states.items()]
+    if rows:
+        print_table(("channel", "messages", "state"), rows, "")
 
-    def said(at: datetime | None) -> str:
-        return "never" if at is None else local_time(at, zone, now)
 
-    return str(feed.feed), said(feed.frontier_at), said(feed.polled_at), feed.last_error or "fine"
-
-
-def _feed_json(feed: FeedState) -> dict[str, Any]:
-    return {
-        "dataset": feed.feed.dataset,
-        "width": feed.feed.width,
-        "scope": feed.feed.scope,
-        "oldest_at": feed.oldest_at,
-        "settled_until": feed.frontier_at,
-        "polled_at": feed.polled_at,
-        "retry_at": feed.retry_at,
-        "failures": feed.failures,
-        "last_error": feed.last_error,
-    }
+def _summed(incidents: Sequence[Incident]) -> str:
+    """`1 critical, 11 warning`; in words where there is none."""
+    severities = [incident.severity for incident in incidents]
+    return ", ".join(f"{severities.count(each):,} {each}" for each in dict.fromkeys(severities)) or "nothing"

@@ -64,8 +64,8 @@ class ThresholdRule(Rule):
             yield Problem((name,), f"must {order} from info over warning to critical")
         if self.statistic == Statistic.TOTAL and any(isinstance(limit, Share) for limit in limits):
             yield Problem((name,), "is a share, but this rule judges totals: write a number, or add `statistic: share`")
-        if self.statistic == Statistic.SHARE and any(limit > 100 for limit in limits):
-            yield Problem((name,), "is more than 100 %, which no share can be")
+        if self.statistic == Statistic.SHARE and (max(limits, default=0) > 100 or (self._sign > 0 and 100 in limits)):
+            yield Problem((name,), "cannot be: no share is more than 100 %")
         if self._sign < 0 and 0 in limits:
             yield Problem((name,), "is 0, and nothing can be less; write the least that is normal")
         if self.clear_at is not None and self._sign * (self.clear_at - 100) > 0:

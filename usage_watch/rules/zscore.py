@@ -171,7 +171,7 @@ class ZscoreRule(Rule):
         spread = (value - center) / z
         window = timedelta(seconds=self.window_buckets * self.width)
         low, high = max(0.0, center - 2 * spread), center + 2 * spread
-        side = "over" if z > 0 else "under"
+        side, sign = ("over", 1) if z > 0 else ("under", -1)
         levels = ", ".join(f"{each.severity} from {number(each.limit)}" for each in self.levels)
         return around(
             findings,
@@ -180,7 +180,7 @@ class ZscoreRule(Rule):
             dataset=self.dataset,
             unit="%" if self.statistic == Statistic.SHARE else self.unit,
             value=value,
-            limit=float(findings.limits[index]),
+            limit=max(0.0, center + sign * self.levels[rank - 1].limit * spread),
             summary=f"{self._said(value)} in {spell_duration(window)}, usually {number(low)} to {number(high)}",
             facts=(
                 *self.narrowed(),

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.office import on_terminal
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+INCIDENT = {
+    "id",
+    "rule",
+    "labels",
+    "part",
+    "period",
+    "severity",
+    "level",
+    "open",
+    "started_at",
+    "ended_at",
+    "closed",
+    "history",
+    "dataset",
+    "bucket",
+    "unit",
+    "value",
+    "limit",
+    "score",
+    "judged_from",
+    "judged_until",
+    "summary",
+    "facts",
+    "contributors",
+}
+"""The names that programs may count on."""
+
+
+def listed(cli: Cli, *options: str) -> list[dict[str, Any]]:
+    found = json.loads(cli("alerts", "list", "--json", *options).out)
+    assert isinstance(found, list)
+    return found
+
+
+def the(rule: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is open of a rule."""
+    return next(each for each in found if each["rule"]["id"] == rule and each["open"])
+
+
+def test_the_list_has_a_header_and_a_line_each(cli: Cli, watched: Path) -> None:
+    lines = cli("alerts", "list").out.splitlines()
+    assert lines[0].split() == ["id", "severity", "rule", "since", "until", "what"]
+    assert [re.split(r"\s{2,}", line)[1:] for line in lines[1:4]] == [
+        [
+            "critical",
+            "cycle",
+            "Sat 21 Nov 15:00",
+            "open",
+            "30,800 of 20,000 credits spent (154 %), past the 100 % level",
+        ],
+        ["warning", "runaway", "12:00", "open", "18,000 credits in 3 h, over the warning limit of 2,000"],
+        [
+            "warning",
+            "heavy-day",
+            "Sat 21 Nov",
+            "open",
+            "ana@example.com: 8,000 credits in 1 d, over the warning limit of 5,000",
+        ],
+    ]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--since", "1d"), ("--history", "--json")])
+def test_alerts_alone_is_the_list(cli: Cli, watched: Path, options: tuple[str, ...]) -> None:
+    assert cli("alerts", *options) == cli("alerts", "list", *options)
+
+
+def test_history_is_listed_where_asked_for_and_counted_else(cli: Cli, watched: Path) -> None:
+    assert all(not each["history"] for each in listed(cli))
+    past = [each for each in listed(cli, "--history") if each["history"]]
+    assert [each["rule"]["id"] for each in past] == ["runaway", "runaway"]
+    assert "2 more had ended before their rule was first seen; --history lists them too." in cli("alerts", "list").out
+    out = cli("alerts", "list", "--history").out
+    assert "told to nobody" in out
+    assert "more had ended" not in out
+
+
+def test_only_what_ended_lately_is_listed(cli: Cli, watched: Path) -> None:
+    week, day = listed(cli, "--history"), listed(cli, "--history", "--since", "2026-11-20")
+    assert len(week) == len(day) + 1
+    assert all(each["open"] or each["ended_at"] >= "2026-11-20" for each in day)
+
+
+def test_an_empty_list_is_said_in_words(cli: Cli, watched: Path) -> None:
+    database = watched.parent / "usage-watch.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table in ("notification", "outbox", "decision", "incident"):
+            connection.execute(f"DELETE FROM {table}")
+    assert cli("alerts").out == "Nothing is open, and nothing has ended since Sun 15 Nov 15:05.\n"
+    assert listed(cli) == []
+
+
+def test_as_data_the_names_are_stable_and_times_are_rfc_3339(cli: Cli, watched: Path) -> None:
+    found = listed(cli, "--history")
+    for incident in found:
+        assert incident.keys() == INCIDENT
+        assert RFC3339.fullmatch(incident["started_at"])
+        assert incident["open"] is (incident["ended_at"] is None)
+        assert incident["ended_at"] is None or RFC3339.fullmatch(incident["ended_at"])
+    runaway = the("runaway", found)
+    assert runaway["rule"] == {"id": "runaway", "kind": "threshold", "title": "runaway", "runbook": None}
+    assert (runaway["value"], runaway["limit"], runaway["unit"]) == (18_000, 2_000, "credits")
+    assert runaway["started_at"] == "2026-11-22T11:00:00Z"
+    assert runaway["facts"][0] == {"name": "Limits", "value": "warning 2,000, critical 40,000"}
+    assert the("heavy-day", found)["labels"] == {"member": "ana@example.com"}
+    assert the("cycle", found)["period"] == "2026-11-13T23:00:00Z"
+
+
+def test_one_is_explained(cli: Cli, watched: Path) -> None:
+    runaway = the("runaway", listed(cli))
+    out = cli("alerts", "show", runaway["id"]).out
+    facts = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in out.split("\n\n")[0].splitlines())
+    assert facts["Incident"] == runaway["id"]
+    assert facts["What"] == "18,000 credits in 3 h, over the warning limit of 2,000"
+    assert facts["Severity"] == "warning (level 1 of its rule)"
+    assert (facts["Since"], facts["Until"]) == ("12:00", "open")
+    assert facts["Judged"].startswith("credit_usage, 1")
+    assert facts["Value"] == "18,000 credits, at its worst; limit 2,000"
+    assert facts["Limits"] == "warning 2,000, critical 40,000"
+    assert re.search(r"15:05 +screen +fired +yes +It is open at warning\.", out)
+    assert re.search(r"screen +fired +sent +1 +15:05", out)
+
+
+def test_a_member_and_a_title_are_named(cli: Cli, watched: Path) -> None:
+    found = listed(cli)
+    assert re.search(r"^member +ana@example.com$", cli("alerts", "show", the("heavy-day", found)["id"]).out, re.M)
+    out = cli("alerts", "show", the("cycle", found)["id"]).out
+    assert re.search(r"^Rule +cycle \(budget\): Credits of this cycle$", out, re.M)
+    assert re.search(
+        r"^Judged +credit_usage, Sat 14 Nov 00:00 – Sun 22 Nov 1\d:00 \(times in Europe/Berlin\)$", out, re.M
+    )
+
+
+def test_days_are_the_sources_and_said_so(cli: Cli, watched: Path) -> None:
+    out = cli("alerts", "show", the("heavy-day", listed(cli))["id"]).out
+    assert re.search(r"^Judged +credit_usage, Sat 21 Nov \(times in UTC\)$", out, re.M)
+
+
+def test_history_was_told_to_nobody(cli: Cli, watched: Path) -> None:
+    past = next(each for each in listed(cli, "--history") if each["history"])
+    out = cli("alerts", "show", past["id"]).out
+    assert "it had ended before its rule was first seen, and was told to nobody" in out
+    assert "Deliveries\nNone: nobody is told of it." in out
+
+
+def test_what_was_closed_says_why(cli: Cli, watched: Path) -> None:
+    incident = the("runaway", listed(cli))
+    watched.write_text(re.sub(r".*id: runaway.*\n", "", watched.read_text()))
+    assert cli("run", "--once").code == 0
+    out = cli("alerts", "show", incident["id"]).out
+    assert re.search(r"^Closed +\S", out, re.M)
+    assert re.search(r"^Until +15:05$", out, re.M)
+    closed = next(each for each in listed(cli) if each["id"] == incident["id"])
+    assert closed["closed"] in out
+    assert closed["closed"].rstrip(".") in cli("alerts", "list").out
+
+
+def test_explained_as_data(cli: Cli, watched: Path) -> None:
+    runaway = the("runaway", listed(cli))
+    found = json.loads(cli("alerts", "show", runaway["id"], "--json").out)
+    assert found.keys() == INCIDENT | {"decisions", "deliveries"}
+    assert found["decisions"] == [
+        {
+            "at": "2026-11-22T14:05:00Z",
+            "channel": "screen",
+            "reason": "fired",
+            "told": True,
+            "why": "It is open at warning.",
+        }
+    ]
+    [delivery] = found["deliveries"]
+    assert re.fullmatch("ntf_[0-9a-f]+", delivery.pop("id"))
+    assert delivery == {
+        "channel": "screen",
+        "reason": "fired",
+        "state": "sent",
+        "attempts": 1,
+        "created_at": "2026-11-22T14:05:00Z",
+        "attempted_at": "2026-11-22T14:05:00Z",
+        "next_attempt_at": None,
+        "sent_at": "2026-11-22T14:05:00Z",
+        "last_error": None,
+    }
+
+
+def test_a_beginning_is_enough_where_only_one_has_it(cli: Cli, watched: Path) -> None:
+    whole = the("runaway", listed(cli))["id"]
+    assert cli("alerts", "show", whole[:12]).out == cli("alerts", "show", whole).out
+    assert cli("alerts", "show", whole.removeprefix("inc_")[:8]).out == cli("alerts", "show", whole).out
+
+
+def test_a_beginning_of_several_asks_for_more_of_it(cli: Cli, watched: Path) -> None:
+    ran = cli("alerts", "show", "inc_")
+    assert (ran.code, ran.out) == (2, "")
+    assert re.fullmatch(
+        r"usage-watch: 'inc_' is the beginning of 5 alerts; write more of it: (inc_\w+, ){3}…\.\n", ran.err
+    )
+
+
+@pytest.mark.parametrize("id", ["inc_nothing", "%", ""])
+def test_an_unknown_id_is_said_to_be_one(cli: Cli, watched: Path, id: str) -> None:
+    ran = cli("alerts", "show", id)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"There is no alert {id!r}; `usage-watch alerts list" in ran.err
+
+
+def test_what_came_from_outside_obeys_nobody_else(cli: Cli, watched: Path) -> None:
+    incident = the("heavy-day", listed(cli))
+    with closing(sqlite3.connect(watched.parent / "usage-watch.db")) as connection, connection:
+        labels = json.dumps({"member": "\x1b[2J\x9b31mana\u202e@example.com\r\nInjected: line"})
+        connection.execute("UPDATE incident SET labels = ? WHERE id = ?", (labels, incident["id"]))
+    for arguments in (("alerts",), ("alerts", "show", incident["id"]), ("alerts", "--json"), ("status",)):
+        out = cli(*arguments).out
+        assert "ana" in out
+        assert not set(out) & set("\x1b\x9b\u202e\r")
+
+
+def test_80_columns_are_enough(watched: Path) -> None:
+    code, seen = on_terminal("alerts", "list", "--history")
+    assert code == 0
+    assert max(map(len, seen.splitlines())) <= 80
+    # Nothing is cut: what a row is about has lines of its own.
+    assert "…" not in seen
+    code, seen = on_terminal("alerts", "show", seen.splitlines()[2].split()[0])
+    assert code == 0
+    assert max(map(len, seen.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("option", [("--since", "yesterday"), ("--since", "")])
+def test_a_time_that_is_none_is_refused(cli: Cli, watched: Path, option: tuple[str, ...]) -> None:
+    ran = cli("alerts", "list", *option)
+    assert (ran.code, ran.out) == (2, "")
+    assert "is no time; write" in ran.err

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.fakes.scripted_http import Answer
+from tests.fakes.webhook_receiver import WebhookReceiver
+
+RULES = """\
+channels:
+  screen: {{kind: log}}
+  pager: {{kind: webhook, url: "{hook}", signing_secret: {{env: HOOK_SECRET}}}}
+  spare: {{kind: log}}
+notify: {{warning: [screen], critical: [screen, pager]}}
+rules:
+  - {{id: runaway, kind: threshold, above: {{warning: 2_000, critical: 20_000}}}}
+  - {{id: heavy-day, kind: threshold, for_each: member, above: 5_000, notify: [pager]}}
+  - {{id: asleep, kind: threshold, above: 5_000, enabled: no}}
+"""
+
+
+@pytest.fixture
+def pager() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def told(folder: Path, pager: WebhookReceiver) -> Path:
+    path = folder / "rules.yaml"
+    path.write_text(RULES.format(hook=pager.url("/hook")))
+    return path
+
+
+def test_the_list_says_who_is_told_of_what(cli: Cli, told: Path) -> None:
+    assert cli("channels", "list").out.splitlines() == [
+        "channel  kind     is told of",
+        "screen   log      runaway",
+        "pager    webhook  runaway (critical), heavy-day",
+        "spare    log      nothing: no enabled rule names it",
+    ]
+
+
+def test_the_list_as_data(cli: Cli, told: Path) -> None:
+    assert json.loads(cli("channels", "list", "--json").out) == [
+        {"name": "screen", "kind": "log", "rules": [{"id": "runaway", "severities": ["warning", "critical"]}]},
+        {
+            "name": "pager",
+            "kind": "webhook",
+            "rules": [
+                {"id": "runaway", "severities": ["critical"]},
+                {"id": "heavy-day", "severities": ["warning"]},
+            ],
+        },
+        {"name": "spare", "kind": "log", "rules": []},
+    ]
+
+
+def test_no_channels_are_said_in_words(cli: Cli, folder: Path) -> None:
+    (folder / "rules.yaml").write_text("rules: []\n")
+    assert "There are no channels: write `channels` and `notify`" in cli("channels", "list").out
+    ran = cli("channels", "test", "ops")
+    assert (ran.code, ran.err) == (2, "usage-watch: There is no channel 'ops': the rules file has no `channels` yet.\n")
+
+
+def test_listing_reads_no_secret_and_makes_no_file(cli: Cli, told: Path) -> None:
+    assert cli("channels", "list").code == 0
+    assert list(told.parent.iterdir()) == [told]
+
+
+def test_a_test_message_is_printed_by_the_log(cli: Cli, told: Path) -> None:
+    ran = cli("channels", "test", "screen")
+    assert ran.code == 0
+    assert "test, nothing happened" in ran.out
+    assert ran.out.endswith("screen: the test message was taken.\n")
+
+
+def test_a_test_message_is_signed_and_says_that_it_is_one(
+    cli: Cli, told: Path, pager: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "whsec_" + "c2VjcmV0IHNlY3JldCBzZWNyZXQ=")
+    ran = cli("channels", "test", "pager")
+    assert (ran.code, ran.out) == (0, "pager: the test message was taken.\n")
+    [request] = pager.requests
+    assert request.json["test"] is True
+    assert request.headers["webhook-id"] == request.json["id"]
+    assert "webhook-signature" in request.headers
+
+
+@pytest.mark.parametrize("status", [401, 404, 413, 503])
+def test_what_is_not_taken_ends_with_4(
+    cli: Cli, told: Path, pager: WebhookReceiver, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "whsec_" + "c2VjcmV0IHNlY3JldCBzZWNyZXQ=")
+    pager.script.append(Answer(status))
+    ran = cli("channels", "test", "pager")
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err.startswith("usage-watch: pager: the test message was not taken. ")
+    assert str(status) in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_secret_that_is_not_there_is_named(cli: Cli, told: Path) -> None:
+    ran = cli("channels", "test", "pager")
+    assert (ran.code, ran.out) == (2, "")
+    assert "HOOK_SECRET is not set" in ran.err
+
+
+def test_an_unknown_channel_is_told_the_known_ones(cli: Cli, told: Path) -> None:
+    ran = cli("channels", "test", "paper")
+    assert (ran.code, ran.err) == (
+        2,
+        "usage-watch: There is no channel 'paper'; the rules file has screen, pager, spare.\n",
+    )

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.office import on_terminal
+from usage_watch.simulator import SimulatorServer
+
+BROKEN = """\
+timezone: Europe/Berln
+billing_day: 32
+channels:
+  screen: {kind: log, colour: red}
+notify: [scren]
+rules:
+  - {id: Runaway, kind: threshold, above: 5}
+  - {id: x, kind: treshold}
+"""
+"""Six faults."""
+
+
+def test_a_right_file_says_what_it_will_ask_and_when(cli: Cli, rules: Path) -> None:
+    ran = cli("check")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == [
+        "rules.yaml is right: 3 rules, 1 channel.",
+        "",
+        "asks for                     requests",
+        "credit_usage 1h              1 every 15m",
+        "credit_usage 1d each-member  1 per 100 members and day, every 1h",
+        "",
+        "budget  time zone      next periods start",
+        "cycle   Europe/Berlin  Mon 14 Dec 2026, Thu 14 Jan 2027, Sun 14 Feb 2027",
+    ]
+    assert list(rules.parent.iterdir()) == [rules]
+
+
+def test_with_history_it_knows_what_members_cost(cli: Cli, watched: Path) -> None:
+    assert "credit_usage 1d each-member  up to 1 every 1h" in cli("check").out
+
+
+def test_as_data(cli: Cli, rules: Path) -> None:
+    assert json.loads(cli("check", "--json").out) == {
+        "file": "rules.yaml",
+        "faults": [],
+        "warnings": [],
+        "rules": 3,
+        "channels": 1,
+        "feeds": [
+            {
+                "feed": "credit_usage 1h",
+                "dataset": "credit_usage",
+                "bucket": "1h",
+                "scope": "everyone",
+                "every": "15m",
+                "requests_per_poll": 1,
+            },
+            {
+                "feed": "credit_usage 1d each-member",
+                "dataset": "credit_usage",
+                "bucket": "1d",
+                "scope": "each-member",
+                "every": "1h",
+                "requests_per_poll": None,
+            },
+        ],
+        "periods": [
+            {
+                "rule": "cycle",
+                "timezone": "Europe/Berlin",
+                "starts": ["2026-12-13T23:00:00Z", "2027-01-13T23:00:00Z", "2027-02-13T23:00:00Z"],
+            }
+        ],
+        "online": [],
+    }
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("run",), ("run", "--once"), ("history", "backfill"), ("status",)])
+def test_every_fault_is_told_and_nothing_is_started(cli: Cli, folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "rules.yaml").write_text(BROKEN)
+    ran = cli(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    places = [re.match(r"rules\.yaml:(\d+):\d+: \S", line) for line in ran.err.splitlines()]
+    assert [place and place[1] for place in places] == ["1", "2", "4", "5", "7", "8"]
+    assert [path.name for path in folder.iterdir()] == ["rules.yaml"]
+
+
+def test_faults_as_data(cli: Cli, folder: Path) -> None:
+    path = folder / "other.yaml"
+    path.write_text(BROKEN)
+    ran = cli("check", str(path), "--json")
+    found = json.loads(ran.out)
+    assert ran.code == 2
+    assert found["file"] == str(path)
+    assert len(found["faults"]) == len(ran.err.splitlines()) == 6
+    assert found["faults"][0].keys() == {"line", "column", "message"}
+
+
+def test_warnings_are_told_with_their_place(cli: Cli, watched: Path) -> None:
+    rule = "  - {id: opus, kind: threshold, where: {Model: claude-opus-4-9}, above: 10}\n"
+    watched.write_text(watched.read_text() + rule)
+    ran = cli("check")
+    assert ran.code == 0
+    assert re.match(r"rules\.yaml:11:\d+: warning: history has never seen `claude-opus-4-9`", ran.out)
+    [warning] = json.loads(cli("check", "--json").out)["warnings"]
+    assert warning["line"] == 11
+
+
+def test_a_file_without_rules_asks_nothing(cli: Cli, folder: Path) -> None:
+    (folder / "rules.yaml").write_text("rules: []\n")
+    out = cli("check").out
+    assert "rules.yaml is right: 0 rules, 0 channels." in out
+    assert "It asks for nothing: no rule is enabled." in out
+    assert "budget" not in out
+
+
+@pytest.mark.parametrize("name", ["nothing.yaml", "."])
+def test_a_file_that_is_none_ends_with_2(cli: Cli, folder: Path, name: str) -> None:
+    ran = cli("check", name)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+
+
+def test_online_asks_one_question_and_reads_secrets(cli: Cli, rules: Path, source: SimulatorServer) -> None:
+    ran = cli("check", "--online")
+    assert ran.code == 0
+    assert len(source.requests) == 1
+    assert f"source  {source.base_url} takes the key and answers; it has usage of the last two days" in ran.out
+    assert "screen  is ready; `usage-watch channels test screen` sends a message" in ran.out
+    assert list(rules.parent.iterdir()) == [rules]
+
+
+def test_online_without_any_rule_still_asks(cli: Cli, rules: Path, source: SimulatorServer) -> None:
+    rules.write_text(re.sub(r"(?s)\nrules:.*", "\n", rules.read_text()))
+    assert cli("check", "--online").code == 0
+    assert len(source.requests) == 1
+
+
+def test_online_with_nothing_there_says_so(cli: Cli, rules: Path, source: SimulatorServer) -> None:
+    source.now = lambda: source.api.usage.scenario.start_at
+    assert "it has no usage of the last two days" in cli("check", "--online").out
+
+
+def test_online_a_refused_key_ends_with_3_and_the_rest_is_told(
+    cli: Cli, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERPLEXITY_ANALYTICS_API_KEY", "of-somebody-else")
+    ran = cli("check", "--online", "--json")
+    assert ran.code == 3
+    assert [(each["name"], each["ok"]) for each in json.loads(ran.out)["online"]] == [
+        ("source", False),
+        ("screen", True),
+    ]
+    assert ran.err.count("refused the key") == 1
+    ran = cli("check", "--online")
+    assert "is right" in ran.out
+    assert ran.said.count("refused the key") == 1
+
+
+def test_online_every_secret_that_is_missing_is_named(cli: Cli, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PERPLEXITY_ANALYTICS_API_KEY")
+    pager = (
+        "channels:\n  pager: {kind: webhook, url: https://hooks.example.com/x, signing_secret: {env: HOOK_SECRET}}\n"
+    )
+    rules.write_text(rules.read_text().replace("channels:\n", pager))
+    ran = cli("check", "--online")
+    assert ran.code == 2
+    assert [line.split(" is not set")[0] for line in ran.err.splitlines()] == [
+        "usage-watch: env PERPLEXITY_ANALYTICS_API_KEY",
+        "usage-watch: env HOOK_SECRET",
+    ]
+
+
+def test_80_columns_are_enough(rules: Path) -> None:
+    code, seen = on_terminal("check", "--online")
+    assert code == 0
+    assert max(map(len, seen.splitlines())) <= 80

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.office import NOW, on_terminal, process, program
+from tests.fakes.analytics_faults import AnalyticsFaults, Drip
+from tests.fakes.scripted_http import Answer
+from tests.fakes.webhook_receiver import WebhookReceiver
+from usage_watch.clock import SteppedClock
+from usage_watch.simulator import SimulatorServer
+
+PAGER = 'channels:\n  pager: {{kind: webhook, url: "{hook}", signing_secret: {{env: HOOK_SECRET}}}}\n'
+
+
+def with_pager(rules: Path, hook: str) -> None:
+    """Everybody is told over a webhook."""
+    text = rules.read_text().replace("channels:\n", PAGER.format(hook=hook))
+    rules.write_text(text.replace("notify: [screen]", "notify: [pager]"))
+
+
+def test_once_says_nothing_but_its_messages(cli: Cli, rules: Path) -> None:
+    ran = cli("run", "--once")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.count("times in Europe/Berlin") == 3
+
+
+def test_once_again_has_nothing_to_say(cli: Cli, watched: Path) -> None:
+    assert cli("run", "--once").said == ""
+
+
+def test_once_verbose_logs(cli: Cli, rules: Path) -> None:
+    ran = cli("-v", "run", "--once")
+    assert [line.split()[2] for line in ran.err.splitlines()] == [
+        "daemon.started",
+        *["delivery.sent"] * 3,
+        "cycle.done",
+    ]
+
+
+def test_once_on_a_terminal_says_what_it_did(watched: Path) -> None:
+    code, seen = on_terminal("run", "--once")
+    assert code == 0
+    assert "0 feeds read, 0 new buckets, 0 revised; 0 messages sent." in seen
+
+
+def test_a_refused_key_is_said_once_and_ends_with_3(cli: Cli, rules: Path, source: SimulatorServer) -> None:
+    source.api = replace(source.api, key="another")
+    ran = cli("run", "--once")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("usage-watch: The analytics API refused the key (status 401)")
+    assert ran.err.count("\n") == 1
+
+
+def test_a_source_that_is_left_alone_for_now_is_no_success(
+    cli: Cli, rules: Path, source: SimulatorServer, clock: SteppedClock
+) -> None:
+    source.api = replace(source.api, key="another")
+    first = cli("run", "--once")
+    again = cli("run", "--once")
+    assert again.code == 3
+    assert len(source.requests) == 1
+    assert again.err == first.err.rstrip("\n") + "; it is not asked again before 15:06\n"
+
+
+def test_without_a_key_it_ends_with_2_and_delivers_all_the_same(
+    cli: Cli, watched: Path, monkeypatch: pytest.MonkeyPatch, clock: SteppedClock
+) -> None:
+    clock.step(NOW + timedelta(hours=1))
+    monkeypatch.delenv("PERPLEXITY_ANALYTICS_API_KEY")
+    rule = "  - {id: second, kind: threshold, window: 3h, above: 2_000}\n"
+    watched.write_text(watched.read_text() + rule)
+    ran = cli("run", "--once")
+    assert ran.code == 2
+    assert ran.err == (
+        "usage-watch: env PERPLEXITY_ANALYTICS_API_KEY is not set: set it where usage-watch is started.\n"
+    )
+    assert "(second, since 12:00)" in ran.out
+
+
+def test_a_message_that_is_not_taken_ends_with_4(cli: Cli, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "whsec_" + "c2VjcmV0IHNlY3JldCBzZWNyZXQ=")
+    with WebhookReceiver() as pager:
+        with_pager(rules, pager.url("/hook"))
+        pager.script += [Answer(404), Answer(503), Answer(200)]
+        ran = cli("run", "--once")
+    assert (ran.code, ran.out) == (4, "")
+    assert [re.search(r"answered (\d+)", line)[1] for line in ran.err.splitlines()] == ["404", "503"]  # type: ignore[index]
+    assert all(line.startswith("usage-watch: pager: ") for line in ran.err.splitlines())
+
+
+def test_both_failures_are_told_and_the_first_decides(
+    cli: Cli, watched: Path, source: SimulatorServer, clock: SteppedClock
+) -> None:
+    clock.step(NOW + timedelta(hours=1))
+    with_pager(watched, "http://127.0.0.1:9/hook")
+    rule = "  - {id: second, kind: threshold, window: 3h, above: 2_000}\n"
+    watched.write_text(watched.read_text() + rule)
+    source.api = replace(source.api, enabled=False)
+    ran = cli("run", "--once")
+    assert ran.code == 3
+    assert "switched off" in ran.err.splitlines()[0]
+    assert ran.err.splitlines()[1].startswith("usage-watch: pager: env HOOK_SECRET is not set")
+
+
+def test_warnings_of_the_rules_are_logged(cli: Cli, rules: Path) -> None:
+    rules.write_text(rules.read_text().replace("backfill: 6d", "backfill: 6d, poll_every: 30s"))
+    assert "rules.warning line=3 " in cli("-v", "run", "--once").err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_daemon_ends_with_0_when_told_to(cli: Cli, rules: Path, source: SimulatorServer, number: int) -> None:
+    before = signal.getsignal(number)
+    threading.Thread(target=_when, args=(lambda: len(source.requests) >= 3, number)).start()
+    ran = cli("run")
+    assert ran.code == 0
+    assert "cycle.done" in ran.err
+    assert ran.err.splitlines()[-1].endswith("info daemon.stopped")
+    assert signal.getsignal(number) is before
+
+
+def _when(true: object, number: int) -> None:
+    assert callable(true)
+    while not true():
+        threading.Event().wait(0.005)
+    os.kill(os.getpid(), number)
+
+
+def test_the_daemon_without_a_key_logs_it_and_goes_on(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PERPLEXITY_ANALYTICS_API_KEY")
+    with subprocess.Popen(program("run"), stderr=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stderr is not None
+        log = [daemon.stderr.readline() for _ in range(4)]
+        daemon.send_signal(signal.SIGTERM)
+        rest = daemon.stderr.read()
+    assert daemon.returncode == 0
+    assert "env PERPLEXITY_ANALYTICS_API_KEY is not set" in log[1]
+    assert "cycle.done" in log[3]
+    assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number", "code"),
+    [
+        (("run",), signal.SIGTERM, 0),
+        (("run",), signal.SIGINT, 0),
+        (("run", "--once"), signal.SIGINT, 130),
+        (("run", "--once"), signal.SIGTERM, 143),
+        (("history", "backfill"), signal.SIGINT, 130),
+    ],
+)
+def test_nobody_waits_for_a_source_that_says_nothing(
+    rules: Path, arguments: tuple[str, ...], number: int, code: int
+) -> None:
+    asked = threading.Event()
+
+    def silence(seen: object) -> Drip:
+        asked.set()
+        return Drip()
+
+    with AnalyticsFaults(silence) as source:
+        rules.write_text(re.sub(r'base_url: "[^"]*"', f'base_url: "{source.url}"', rules.read_text()))
+        with subprocess.Popen(program(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+            assert asked.wait(30)
+            child.send_signal(number)
+            # Half of the 30 seconds that an answer may take.
+            out, err = child.communicate(timeout=15)
+    assert child.returncode == code
+    assert "Traceback" not in out + err
+    assert len(source.seen) == 1
+
+
+def test_a_second_daemon_ends_with_5(rules: Path) -> None:
+    with subprocess.Popen(program("run"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as daemon:
+        assert daemon.stderr is not None
+        assert "daemon.started" in daemon.stderr.readline()
+        for arguments in (("run",), ("run", "--once")):
+            ran = process(*arguments)
+            assert (ran.code, ran.out) == (5, "")
+            assert f"another usage-watch daemon (pid {daemon.pid})" in ran.err.splitlines()[-1]
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=30)
+    assert daemon.returncode == 0

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.builders import at, evidence
+from usage_watch.core.compose import Form, compose, notice
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import Conversation, Reason, RuleName, Severity
+from usage_watch.core.plan import Notification, Post, Told
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FORM = Form({"people": True, "machine": False}, BERLIN)
+FRESH = {"credits": at(5)}
+
+
+def incident(name: str, rule: str = "credits", **changes: object) -> Incident:
+    """An open one, of the series of that name."""
+    made = Incident(
+        id=f"inc_{name}",
+        fingerprint=name,
+        rule=RuleName(rule, "threshold", f"Rule {rule}"),
+        labels={"Model": name},
+        part=None,
+        period_at=None,
+        started_at=at(3),
+        ended_at=None,
+        rank=1,
+        severity=Severity.WARNING,
+        evidence=evidence(),
+        sequence=1,
+        history=False,
+        closed=None,
+        committed_at=at(4),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+A, B, C = incident("a"), incident("b"), incident("c")
+OTHER = incident("other", "else")
+ALL = (A, B, C, OTHER)
+
+
+def key(about: Incident, target: str = "people", reason: Reason = Reason.FIRED, ordinal: int = 1) -> Notification:
+    return Notification(about.id, target, reason, ordinal, about.rank)
+
+
+def composed(
+    *keys: Notification,
+    told: tuple[Told, ...] = (),
+    incidents: tuple[Incident, ...] = ALL,
+    form: Form = FORM,
+    fresh: Mapping[str, object] = FRESH,
+) -> list[Post]:
+    by_id = {each.id: each for each in incidents}
+    return compose(keys, by_id, told, fresh, form, at(6))  # type: ignore[arg-type]
+
+
+def kept(*posts: Post, counts: bool = True) -> tuple[Told, ...]:
+    """The notifications of posts, as the log has them."""
+    return tuple(Told(each, post.conversation, at(6), counts) for post in posts for each in post.keys)
+
+
+def about(posts: list[Post]) -> list[tuple[str, list[str]]]:
+    """To whom, and about what, each post is."""
+    return [(post.target, [each.incident_id for each in post.keys]) for post in posts]
+
+
+# ---- who is told what together --------------------------------------------------------------------------------------
+
+
+def test_nothing_to_tell_is_no_post() -> None:
+    assert composed() == []
+
+
+def test_people_get_one_message_for_each_rule() -> None:
+    posts = composed(key(A), key(OTHER), key(B))
+    assert about(posts) == [("people", ["inc_a", "inc_b"]), ("people", ["inc_other"])]
+    assert [each.incident_id for each in posts[0].message.news] == ["inc_a", "inc_b"]
+
+
+def test_machines_get_one_message_for_each_incident() -> None:
+    posts = composed(key(A, "machine"), key(B, "machine"))
+    assert about(posts) == [("machine", ["inc_a"]), ("machine", ["inc_b"])]
+    assert len({post.conversation.id for post in posts}) == 2
+
+
+def test_each_target_has_posts_and_conversations_of_its_own() -> None:
+    posts = composed(key(A), key(A, "machine"), key(B), key(B, "machine"))
+    assert about(posts) == [("people", ["inc_a", "inc_b"]), ("machine", ["inc_a"]), ("machine", ["inc_b"])]
+    assert len({post.conversation.id for post in posts}) == len({post.id for post in posts}) == 3
+
+
+def test_a_target_of_which_nothing_is_known_any_more_is_taken_for_people() -> None:
+    assert about(composed(key(A, "gone"), key(B, "gone"))) == [("gone", ["inc_a", "inc_b"])]
+
+
+# ---- conversations --------------------------------------------------------------------------------------------------
+
+
+def test_what_was_first_told_together_stays_together() -> None:
+    (first,) = composed(key(A), key(B))
+    (reply,) = composed(key(A, reason=Reason.RESOLVED), key(B, reason=Reason.ESCALATED), told=kept(first))
+    assert reply.conversation == first.conversation
+    assert about([reply]) == [("people", ["inc_a", "inc_b"])]
+    assert [each.reason for each in reply.message.news] == [Reason.RESOLVED, Reason.ESCALATED]
+
+
+def test_each_conversation_gets_a_reply_of_its_own_and_what_is_new_begins_another() -> None:
+    (first,) = composed(key(A))
+    (second,) = composed(key(B), told=kept(first))
+    told = kept(first, second)
+    posts = composed(key(A, reason=Reason.RESOLVED), key(B, reason=Reason.RESOLVED), key(C), told=told)
+    assert about(posts) == [("people", ["inc_a"]), ("people", ["inc_b"]), ("people", ["inc_c"])]
+    assert [post.conversation for post in posts[:2]] == [first.conversation, second.conversation]
+    assert posts[2].conversation not in (first.conversation, second.conversation)
+
+
+def test_a_machine_keeps_the_conversation_of_its_incident() -> None:
+    first = composed(key(A, "machine"), key(B, "machine"))
+    again = composed(key(B, "machine", Reason.RESOLVED), key(A, "machine", Reason.RESOLVED), told=kept(*first))
+    assert [post.conversation for post in again] == [first[1].conversation, first[0].conversation]
+
+
+def test_a_channel_that_became_a_machines_gets_one_incident_a_message_even_in_an_old_conversation() -> None:
+    (first,) = composed(key(A), key(B))
+    machine = Form({"people": False}, BERLIN)
+    ends = (key(A, reason=Reason.RESOLVED), key(B, reason=Reason.RESOLVED))
+    posts = composed(*ends, told=kept(first), form=machine)
+    assert about(posts) == [("people", ["inc_a"]), ("people", ["inc_b"])]
+    assert {post.conversation for post in posts} == {first.conversation}
+
+
+def test_what_the_provider_calls_the_first_message_is_handed_on() -> None:
+    (first,) = composed(key(A))
+    sent = replace(first, conversation=replace(first.conversation, ref="C0/1.5"))
+    (reply,) = composed(key(A, reason=Reason.RESOLVED), told=kept(sent))
+    assert reply.conversation.ref == "C0/1.5"
+
+
+def test_a_conversation_that_was_given_up_goes_on_where_it_was() -> None:
+    (first,) = composed(key(A))
+    (again,) = composed(key(A, ordinal=2), told=kept(first, counts=False))
+    assert again.conversation == first.conversation
+    assert again.id != first.id
+
+
+# ---- standing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_says_how_every_incident_of_its_conversation_stands() -> None:
+    (first,) = composed(key(A), key(B), key(C))
+    now = (
+        replace(A, ended_at=at(5)),
+        replace(B, ended_at=at(5), closed="Its rule was changed."),
+        replace(C, rank=2, severity=Severity.CRITICAL),
+    )
+    (reply,) = composed(key(now[2], reason=Reason.ESCALATED), told=kept(first), incidents=now)
+    assert [(each.incident_id, each.reason, each.note) for each in reply.message.standing] == [
+        ("inc_a", Reason.RESOLVED, None),
+        ("inc_b", Reason.CLOSED, "Its rule was changed."),
+        ("inc_c", Reason.FIRED, None),
+    ]
+    assert [each.incident_id for each in reply.message.news] == ["inc_c"]
+
+
+def test_an_incident_that_was_told_many_times_stands_once() -> None:
+    (first,) = composed(key(A))
+    (second,) = composed(key(A, reason=Reason.ESCALATED), told=kept(first))
+    (third,) = composed(key(A, reason=Reason.RESOLVED), told=kept(first, second))
+    assert [each.incident_id for each in third.message.standing] == ["inc_a"]
+
+
+def test_an_incident_too_old_to_be_known_does_not_stand_any_more() -> None:
+    (first,) = composed(key(A), key(B))
+    (reply,) = composed(key(B, reason=Reason.RESOLVED), told=kept(first), incidents=(B,))
+    assert [each.incident_id for each in reply.message.standing] == ["inc_b"]
+
+
+def test_what_another_target_was_told_does_not_stand_here() -> None:
+    told = kept(*composed(key(A, "others"), key(B, "others")))
+    (post,) = composed(key(A), told=told)
+    assert [each.incident_id for each in post.message.standing] == ["inc_a"]
+
+
+# ---- what it says ---------------------------------------------------------------------------------------------------
+
+
+def test_a_notice_says_all_there_is_to_say() -> None:
+    ended = incident("a", part="levels", period_at=at(0), ended_at=at(5), closed="The period is over.", sequence=7)
+    said = notice(ended, Reason.CLOSED)
+    assert (said.reason, said.note, said.sequence) == (Reason.CLOSED, "The period is over.", 7)
+    for name in ("severity", "rule", "labels", "part", "period_at", "started_at", "ended_at", "evidence"):
+        assert getattr(said, name) == getattr(ended, name)
+
+
+def test_a_message_knows_when_it_was_decided_in_which_zone_and_on_how_fresh_data() -> None:
+    first, other = (post.message for post in composed(key(A), key(OTHER)))
+    assert (first.decided_at, first.zone, first.data_until) == (at(6), "Europe/Berlin", at(5))
+    assert other.data_until is None
+
+
+def test_a_subject_names_rule_series_and_start_and_never_changes() -> None:
+    (alone,) = composed(key(A))
+    assert alone.conversation.subject == "usage-watch: Rule credits, a, 2 Nov 04:00"
+    moved = (replace(A, started_at=at(1), rule=RuleName("credits", "threshold", "Renamed")),)
+    (reply,) = composed(key(A, reason=Reason.RESOLVED), told=kept(alone), incidents=moved)
+    assert reply.conversation.subject == alone.conversation.subject
+
+
+def test_a_subject_counts_several_and_leaves_out_what_a_total_has_not() -> None:
+    (several,) = composed(key(A), key(B))
+    assert several.conversation.subject == "usage-watch: Rule credits, 2 alerts, 2 Nov 04:00"
+    total = replace(A, labels={})
+    (one,) = composed(key(total), incidents=(total,))
+    assert one.conversation.subject == "usage-watch: Rule credits, 2 Nov 04:00"
+
+
+# ---- ids ------------------------------------------------------------------------------------------------------------
+
+
+def test_ids_are_the_same_on_every_machine() -> None:
+    (post,) = composed(key(A))
+    assert (post.id, post.conversation) == (
+        "ntf_39355dd8613b766a5082",
+        Conversation("cnv_39355dd8613b766a5082", "usage-watch: Rule credits, a, 2 Nov 04:00", None),
+    )
+
+
+KEYS = st.builds(
+    key, st.sampled_from(ALL), st.sampled_from(["people", "machine"]), st.sampled_from(Reason), st.integers(1, 3)
+)
+
+
+@given(st.lists(KEYS, max_size=8, unique=True))
+def test_every_notification_is_in_exactly_one_post_of_its_target_and_no_two_posts_share_an_id(
+    keys: list[Notification],
+) -> None:
+    posts = composed(*keys)
+    assert sorted(map(repr, (each for post in posts for each in post.keys))) == sorted(map(repr, keys))
+    assert all(each.target == post.target for post in posts for each in post.keys)
+    assert len({post.id for post in posts}) == len(posts)
+    assert composed(*keys) == posts
+    for post in posts:
+        assert [each.incident_id for each in post.message.news] == [each.incident_id for each in post.keys]
+        assert {each.incident_id for each in post.keys} <= {each.incident_id for each in post.message.standing}
+        assert post.target == "people" or len({each.incident_id for each in post.keys}) == 1

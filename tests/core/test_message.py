@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from usage_watch.core.message import Reason, Severity
+
+
+def test_severities_weigh_in_their_order() -> None:
+    assert sorted(Severity, key=lambda severity: severity.weight) == ["info", "warning", "critical"]
+
+
+def test_only_what_goes_on_is_firing() -> None:
+    assert [reason for reason in Reason if reason.firing] == [Reason.FIRED, Reason.ESCALATED]

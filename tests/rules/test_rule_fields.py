@@ -1,0 +1,276 @@
+"""What every kind shares: the fields of every rule, and what follows from them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from tests.rules.making import BERLIN_FILE, UTC_FILE, made, problems
+from usage_watch.core.message import Severity
+from usage_watch.core.selection import Choice, Selection
+from usage_watch.core.series import DAY, HOUR
+from usage_watch.rules import AnyRule, FileDefaults, Rule, routes
+from usage_watch.rules.common import Limits, Share
+from usage_watch.rules.threshold import ThresholdRule
+
+
+def refused(kind: str, **fields: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        made(kind, **fields)
+    return str(caught.value)
+
+
+# ---- numbers with and without a percent sign -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "limit", "share"), [(5000, 5000.0, False), (0, 0.0, False), (2.5, 2.5, False), ("60 %", 60.0, True)]
+)
+def test_a_limit_is_a_number_or_a_share(written: object, limit: float, share: bool) -> None:
+    (level,) = made("threshold", above=written).levels
+    assert (level.severity, level.limit, isinstance(level.limit, Share)) == (Severity.WARNING, limit, share)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [True, "5000", "a%", "%", -1, "-1%", float("nan"), "nan%", float("inf"), "inf%", 10**400, [1]],
+)
+def test_what_is_no_limit_is_refused(written: object) -> None:
+    assert "write a number" in refused("threshold", above=written)
+
+
+def test_levels_stand_in_the_order_of_their_severity() -> None:
+    written = {"critical": 10_000, "info": 1, "warning": 5000}
+    levels = made("threshold", above=written).levels
+    assert [(level.severity.value, level.limit) for level in levels] == [
+        ("info", 1.0),
+        ("warning", 5000.0),
+        ("critical", 10_000.0),
+    ]
+    assert Limits().given() == []
+
+
+# ---- width, feed, selection ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "width"),
+    [
+        ({}, HOUR),
+        ({"bucket": "1d"}, DAY),
+        ({"for_each": "member"}, DAY),
+        ({"for_each": "Member"}, DAY),
+        ({"for_each": "Model"}, HOUR),
+        ({"dataset": "query_volume"}, DAY),
+        ({"dataset": "query_volume", "bucket": "1h"}, HOUR),
+        ({"dataset": "brand_new"}, HOUR),
+    ],
+)
+def test_buckets_are_hours_unless_the_source_has_days_only(fields: dict[str, Any], width: int) -> None:
+    assert made("threshold", above=1, **fields).width == width
+
+
+@pytest.mark.parametrize(
+    ("fields", "selection"),
+    [
+        ({}, Selection()),
+        ({"where": {"Model": "opus"}}, Selection("Model", Choice(("opus",)))),
+        ({"where": {"Model": ["a", "b*"]}}, Selection("Model", Choice(("a", "b*")))),
+        ({"where": {"Model": {"not": "a"}}}, Selection("Model", Choice(("a",), negated=True))),
+        ({"where": {"Model": {"not": ["a", "b"]}}}, Selection("Model", Choice(("a", "b"), negated=True))),
+        ({"for_each": "Model"}, Selection("Model", None, None, "Model")),
+        ({"where": {"model": "a*"}, "for_each": "Model"}, Selection("model", Choice(("a*",)), None, "Model")),
+        ({"where": {"Member": "ana@x"}}, Selection(None, None, "ana@x")),
+        ({"where": {"member": "ana@x"}, "for_each": "Model"}, Selection("Model", None, "ana@x", "Model")),
+        ({"for_each": "MEMBER"}, Selection(None, None, None, "member")),
+        ({"where": {"Model": "a"}, "for_each": "member"}, Selection("Model", Choice(("a",)), None, "member")),
+    ],
+)
+def test_where_and_for_each_make_a_selection(fields: dict[str, Any], selection: Selection) -> None:
+    assert made("threshold", above=1, **fields).selection == selection
+
+
+@pytest.mark.parametrize("where", [{"Model": []}, {"Model": {"not": []}}, {"Model": 5}, {"Model": {"no": "a"}}])
+def test_where_needs_values(where: dict[str, Any]) -> None:
+    assert "where" in refused("threshold", above=1, where=where)
+
+
+def test_only_a_rule_that_the_source_can_answer_has_a_feed() -> None:
+    assert str(made("threshold", above=1).feed) == "credit_usage 1h"
+    impossible = made("threshold", above=1, dataset="query_volume", bucket="1h")
+    assert [field for field, _ in problems("threshold", above=1, dataset="query_volume", bucket="1h")] == ["bucket"]
+    with pytest.raises(TypeError, match="comes in days only"):
+        _ = impossible.feed
+
+
+@pytest.mark.parametrize(("dataset", "unit"), [("credit_usage", "credits"), ("brand_new", "units")])
+def test_a_rule_counts_what_its_dataset_counts(dataset: str, unit: str) -> None:
+    assert made("threshold", above=1, dataset=dataset).unit == unit
+
+
+# ---- durations -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "for_buckets", "resolve_buckets"),
+    [
+        ({}, 1, 2),
+        ({"bucket": "1d"}, 1, 1),
+        ({"for_": "3h", "resolve_after": "6h"}, 3, 6),
+        ({"bucket": "1d", "for_": "2d", "resolve_after": "1w"}, 2, 7),
+    ],
+)
+def test_durations_count_in_buckets(fields: dict[str, Any], for_buckets: int, resolve_buckets: int) -> None:
+    rule = made("threshold", above=1, **fields)
+    assert (rule.for_buckets, rule.resolve_buckets) == (for_buckets, resolve_buckets)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "bucket"),
+    [
+        ({"for_": "90m"}, "for", "hours"),
+        ({"for_": "0s"}, "for", "hours"),
+        ({"resolve_after": "30s"}, "resolve_after", "hours"),
+        ({"window": "1h1s"}, "window", "hours"),
+        ({"bucket": "1d", "resolve_after": "36h"}, "resolve_after", "days"),
+    ],
+)
+def test_what_is_not_a_whole_number_of_buckets_is_refused(fields: dict[str, Any], field: str, bucket: str) -> None:
+    sentence = f"is not a whole number of buckets; this rule judges {bucket}, so write whole {bucket}"
+    assert problems("threshold", above=1, **fields) == [(field, sentence)]
+
+
+# ---- identity --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule_id", ["a", "0", "a-b-9", "x" * 64])
+def test_ids_are_short_and_plain(rule_id: str) -> None:
+    assert made("threshold", above=1, id=rule_id).id == rule_id
+
+
+@pytest.mark.parametrize("rule_id", ["", "-a", "A", "a b", "a_b", "x" * 65, "a\n"])
+def test_other_ids_are_refused(rule_id: str) -> None:
+    assert "id" in refused("threshold", above=1, id=rule_id)
+
+
+def test_unknown_fields_are_refused_without_repeating_what_was_written() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ThresholdRule.model_validate({"id": "it", "kind": "threshold", "above": 1, "abvoe": "xoxb-secret"})
+    said = str(caught.value)
+    assert "Extra inputs are not permitted" in said
+    assert "xoxb-secret" not in said
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"title": "Other"}, {"runbook": "https://example.com"}, {"notify": ["ops"]}, {"enabled": False}],
+)
+def test_words_and_routes_are_no_judging_fields(fields: dict[str, Any]) -> None:
+    assert made("threshold", above=1, **fields).digest(UTC_FILE) == made("threshold", above=1).digest(UTC_FILE)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"above": 2},
+        {"above": None, "below": 1},
+        {"above": {"critical": 1}},
+        {"window": "2h"},
+        {"for_": "2h"},
+        {"where": {"Model": "a"}},
+        {"where": {"Model": {"not": "a"}}},
+        {"for_each": "Model"},
+        {"bucket": "1d"},
+        {"dataset": "skills"},
+        {"clear_at": "80%"},
+        {"id": "other"},
+    ],
+)
+def test_what_judges_is_part_of_the_digest(fields: dict[str, Any]) -> None:
+    assert made("threshold", **{"above": 1, **fields}).digest(UTC_FILE) != made("threshold", above=1).digest(UTC_FILE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("threshold", {"above": {"warning": "60%"}, "statistic": "share", "where": {"B": "1", "A": ["2"]}}),
+        ("budget", {"limit": 5, "period": {"every": "30d", "from": "2026-11-01", "timezone": "Asia/Kolkata"}}),
+        ("budget", {"limit": 5, "period": {"every": "month", "starts_on": 31}, "levels": ["50%", "100%"]}),
+        ("zscore", {"method": "robust"}),
+    ],
+)
+def test_the_order_of_fields_is_not_part_of_the_digest(kind: str, fields: dict[str, Any]) -> None:
+    turned = dict(reversed(list(fields.items())))
+    digest = made(kind, **fields).digest(UTC_FILE)
+    assert made(kind, **turned).digest(UTC_FILE) == digest
+    assert len(digest) == 16
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "spelled_out"),
+    [
+        ("threshold", {"above": 1}, {"dataset": "credit_usage", "statistic": "total", "min_total": 0, "where": {}}),
+        ("budget", {"limit": 1}, {"period": "cycle", "levels": {"50%": "info", "80%": "warning", "100%": "critical"}}),
+        ("zscore", {"method": "plain"}, {"baseline": "4w", "clear_at": "60%", "above": {"warning": 4, "critical": 6}}),
+    ],
+)
+def test_a_default_that_is_written_out_judges_no_other(
+    kind: str, fields: dict[str, Any], spelled_out: dict[str, Any]
+) -> None:
+    assert made(kind, **fields, **spelled_out).digest(UTC_FILE) == made(kind, **fields).digest(UTC_FILE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "leans"),
+    [
+        ("threshold", {"above": 1}, False),
+        ("zscore", {"method": "plain"}, False),
+        ("budget", {"limit": 1}, True),
+        ("budget", {"limit": 1, "period": {"every": "month", "starts_on": 3, "timezone": "UTC"}}, False),
+        ("budget", {"limit": 1, "period": "day", "bucket": "1d"}, False),  # these are UTC days
+    ],
+)
+def test_only_periods_lean_on_the_files_calendar(kind: str, fields: dict[str, Any], leans: bool) -> None:
+    rule = made(kind, **fields)
+    assert (rule.digest(UTC_FILE) != rule.digest(BERLIN_FILE)) == leans
+    if leans:
+        assert rule.digest(UTC_FILE) != rule.digest(FileDefaults(ZoneInfo("UTC"), 2))
+
+
+# ---- who is told -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("notify", "expected"),
+    [
+        (None, {}),
+        (["ops"], {"info": ["ops"], "warning": ["ops"], "critical": ["ops"]}),
+        ({"critical": ["ops", "pager"]}, {"critical": ["ops", "pager"]}),
+    ],
+)
+def test_a_list_is_told_of_every_severity(notify: Any, expected: dict[str, list[str]]) -> None:
+    assert routes(made("threshold", above=1, notify=notify).notify) == expected
+
+
+# ---- the schema for editors ------------------------------------------------------------------------------------------
+
+
+def test_the_schema_names_fields_as_they_are_written() -> None:
+    schema = TypeAdapter[Rule](AnyRule).json_schema()
+    kinds = {name: schema["$defs"][name]["properties"] for name in ("ThresholdRule", "BudgetRule", "ZscoreRule")}
+    assert all("for" in properties and "for_" not in properties for properties in kinds.values())
+    assert "levels" in kinds["BudgetRule"]
+    assert set(schema["discriminator"]["mapping"]) == {"threshold", "budget", "zscore"}
+
+
+def test_a_kind_must_answer_for_itself() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        Rule(id="a", kind="none")  # type: ignore[abstract]
+
+
+def test_a_days_wide_look_back_is_in_days() -> None:
+    assert made("threshold", above=1, bucket="1d", window="7d").durations()["window"] == timedelta(days=7)

@@ -1,0 +1,99 @@
+"""The daemon without the world: cycles of `assess` over histories in memory, and what they commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tests.rules.making import UTC_FILE
+from usage_watch.assess import Desk, Ledger, Outcome, assess
+from usage_watch.core.compose import Form
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import Conversation
+from usage_watch.core.plan import Notification, Told
+from usage_watch.core.series import FeedHistory, History
+from usage_watch.rules import Rule, routes
+from usage_watch.rules.common import Notify
+from usage_watch.store.alerts import AlertStore
+
+
+def desk_of(notify: Mapping[str, Notify], machines: Sequence[str] = ("pager",)) -> Desk:
+    """A desk that tells each rule's channels; `machines` are told one incident at a time."""
+    return Desk(
+        UTC_FILE,
+        {rule: routes(channels) for rule, channels in notify.items()},
+        Form(dict.fromkeys(machines, False), ZoneInfo("UTC")),
+    )
+
+
+def applied(ledger: Ledger, outcome: Outcome, now: datetime) -> Ledger:
+    """The ledger of the next cycle, as the store would answer it."""
+    incidents = {incident.id: incident for incident in [*ledger.incidents, *outcome.incidents]}
+    told = [Told(key, post.conversation, now, counts=True) for post in outcome.posts for key in post.keys]
+    return Ledger(
+        rules={**ledger.rules, **{record.id: record for record in outcome.rules}},
+        incidents=sorted(incidents.values(), key=lambda incident: (incident.started_at, incident.id)),
+        told=[*ledger.told, *told],
+    )
+
+
+@dataclass
+class Telling:
+    """Cycles over one ledger."""
+
+    rules: Sequence[Rule]
+    desk: Desk
+    ledger: Ledger = field(default_factory=Ledger)
+    outcomes: list[tuple[datetime, Outcome]] = field(default_factory=list)
+
+    def cycle(self, feed: FeedHistory, now: datetime) -> Outcome:
+        """Judge, and keep what is to be committed."""
+        outcome = assess(self.rules, History({feed.feed: feed}), self.ledger, self.desk, now)
+        self.ledger = applied(self.ledger, outcome, now)
+        self.outcomes.append((now, outcome))
+        return outcome
+
+    def told(self, feed: FeedHistory, now: datetime) -> list[str]:
+        """Judge, and answer what is told: `fired ops`, or `fired ops opus` for one series of several."""
+        return said(self.cycle(feed, now), self.ledger)
+
+    def restarted(self, store: AlertStore) -> None:
+        """Take everything through a real database."""
+        for now, outcome in self.outcomes:
+            store.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, now)
+        incidents = store.incidents(datetime.fromtimestamp(0, ZoneInfo("UTC")))
+        self.ledger = Ledger(store.rules(), incidents, store.told([incident.id for incident in incidents]))
+
+    @property
+    def incidents(self) -> list[Incident]:
+        return list(self.ledger.incidents)
+
+    @property
+    def one(self) -> Incident:
+        """The only incident."""
+        (incident,) = self.ledger.incidents
+        return incident
+
+    @property
+    def why(self) -> list[str]:
+        """Every decision's reason, in order."""
+        return [decision.why for _, outcome in self.outcomes for decision in outcome.decisions]
+
+
+def said(outcome: Outcome, ledger: Ledger) -> list[str]:
+    """What an outcome tells, and whom."""
+    by_id = {incident.id: incident for incident in ledger.incidents}
+    keys = [key for post in outcome.posts for key in post.keys]
+    return [" ".join([key.reason, key.target, *by_id[key.incident_id].labels.values()]) for key in keys]
+
+
+def told_record(key: Notification, conversation: Conversation, at: datetime, counts: bool = True) -> Told:
+    """A notification that was promised."""
+    return Told(key, conversation, at, counts)
+
+
+def given_up(ledger: Ledger) -> Ledger:
+    """The same, but everything that was told turned out to be undeliverable."""
+    return replace(ledger, told=[replace(record, counts=False) for record in ledger.told])

@@ -1,0 +1,613 @@
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.core.builders import DAILY, HOURLY, START, at, feed_history
+from tests.rules.making import made
+from tests.telling import Telling, desk_of, given_up, said
+from usage_watch.assess import REACH, Outcome, assess, judged_from, known_from, wanted
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import Reason
+from usage_watch.core.series import FeedHistory, History
+from usage_watch.rules import Rule
+from usage_watch.rules.common import Notify
+from usage_watch.store.alerts import AlertStore
+from usage_watch.store.database import open_for_writing
+
+LEVELS = {"warning": 100, "critical": 250}
+EMPTY = Outcome()
+
+
+def hourly(*counts: int, unsettled: int = 0, holes: Sequence[int] = ()) -> FeedHistory:
+    """Totals from the grid's start on; the last `unsettled` of them may still grow."""
+    return feed_history({"": counts}, unsettled=range(-min(unsettled, len(counts)), 0), holes=holes)
+
+
+def now(hours: float) -> datetime:
+    """Five minutes after so many hours of the grid."""
+    return at(hours) + timedelta(minutes=5)
+
+
+def telling(notify: Notify = ["ops"], **fields: object) -> Telling:  # noqa: B006 - never changed
+    rule = made("threshold", **{"above": LEVELS, **fields})
+    return Telling([rule], desk_of({rule.id: notify}))
+
+
+def changed(world: Telling, **fields: object) -> None:
+    """The same rule, written anew."""
+    world.rules = [made("threshold", **{"above": LEVELS, **fields})]
+
+
+# ---- one rule, hour by hour -----------------------------------------------------------------------------------------
+
+
+def test_what_opens_is_told_at_once_and_its_end_when_it_is_settled() -> None:
+    world = telling()
+    assert world.told(hourly(10, 10), now(2)) == []
+    assert world.told(hourly(10, 10, 150, unsettled=1), now(3)) == ["fired ops"]
+    assert world.told(hourly(10, 10, 150, 10, 10, unsettled=2), now(5)) == []
+    assert world.told(hourly(10, 10, 150, 10, 10), now(6)) == ["resolved ops"]
+    assert world.told(hourly(10, 10, 150, 10, 10, 10), now(7)) == []
+    assert (world.one.started_at, world.one.ended_at, world.one.sequence) == (at(2), at(3), 2)
+    assert world.why == ["It is open at warning.", "It has ended."]
+
+
+def test_a_message_says_how_fresh_its_data_was() -> None:
+    world = telling()
+    (post,) = world.cycle(hourly(10, 10, 150, 0, 0, unsettled=3), now(5)).posts
+    assert (post.message.data_until, post.message.decided_at) == (at(3), now(5))
+
+
+def test_a_rise_through_several_levels_tells_only_the_highest() -> None:
+    world = telling()
+    assert world.told(hourly(10, 300, unsettled=1), now(2)) == ["fired ops"]
+    assert (world.one.rank, world.one.severity) == (2, "critical")
+    assert world.why == ["It is open at critical."]
+
+
+def test_each_level_is_told_once_and_falling_is_silent() -> None:
+    world = telling()
+    hours = [10, 150]
+    assert world.told(hourly(*hours), now(2)) == ["fired ops"]
+    told = [world.told(hourly(*hours, *more), now(2 + len(more))) for more in ([300], [300, 150], [300, 150, 400])]
+    assert told == [["escalated ops"], [], []]
+    assert world.why[1:] == ["It rose to critical, level 2."]
+
+
+def test_severities_are_routed_and_an_escalation_reaches_those_who_did_not_hear_of_it() -> None:
+    world = telling({"warning": ["ops"], "critical": ["ops", "pager"]})
+    assert world.told(hourly(10, 150), now(2)) == ["fired ops"]
+    assert world.told(hourly(10, 150, 300), now(3)) == ["escalated ops", "fired pager"]
+    ended = hourly(10, 150, 300, 10, 10)
+    assert world.told(ended, now(5)) == ["resolved ops", "resolved pager"]
+
+
+def test_a_severity_that_nobody_listens_to_is_a_decision_once() -> None:
+    world = telling({"critical": ["ops"]})
+    for hours in (2, 3):
+        assert world.told(hourly(*[10, 150, 150][:hours]), now(hours)) == []
+    assert world.why == ["No channel is listed for warning."]
+    assert world.told(hourly(10, 150, 150, 300), now(4)) == ["fired ops"]
+    assert world.why[1:] == ["It is open at critical."]
+
+
+def test_a_rise_that_nobody_listens_to_is_a_decision_too() -> None:
+    world = telling({"warning": ["ops"]})
+    assert world.told(hourly(10, 150), now(2)) == ["fired ops"]
+    assert [world.told(hourly(10, 150, 300, 300), now(hours)) for hours in (4, 5)] == [[], []]
+    assert world.why[1:] == ["No channel is listed for critical."]
+    assert world.told(hourly(10, 150, 300, 300, 0, 0), now(6)) == ["resolved ops"], "who was told is told its end"
+
+
+def test_what_came_and_went_between_two_cycles_is_a_decision_and_no_message() -> None:
+    world = telling()
+    world.told(hourly(10, 10), now(2))
+    assert world.told(hourly(10, 10, 150, 10, 10), now(5)) == []
+    assert world.why == ["It had ended before it could be told."]
+    assert not world.one.history
+
+
+def test_a_series_each_has_its_own_incident() -> None:
+    world = telling(for_each="Model")
+    feed = feed_history({"": [400, 400], "Model=opus": [10, 260], "Model=haiku": [390, 140]})
+    assert world.told(feed, now(2)) == ["fired ops haiku", "fired ops opus"]
+    (post,) = world.outcomes[0][1].posts
+    assert len(post.keys) == 2, "one message"
+    ended = feed_history({"": [400] * 4, "Model=opus": [10, 260, 5, 5], "Model=haiku": [390, 140, 395, 395]})
+    assert world.told(ended, now(4)) == ["resolved ops opus"]
+
+
+def test_what_was_given_up_is_not_tried_again_each_cycle() -> None:
+    world = telling()
+    feed = hourly(10, 150, unsettled=1)
+    world.told(feed, now(2))
+    world.ledger = given_up(world.ledger)
+    assert world.told(feed, now(3)) == []
+    assert world.told(hourly(10, 300, unsettled=1), now(3)) == ["fired ops"], "a higher level is worth another try"
+
+
+# ---- the first start ------------------------------------------------------------------------------------------------
+
+
+def test_a_first_start_over_history_tells_only_what_is_open_now_and_once() -> None:
+    world = telling()
+    feed = hourly(10, 150, 10, 10, 10, 10, 10, 300, 10, 10, 10, 10, 10, 150, 150, unsettled=1)
+    assert world.told(feed, now(15)) == ["fired ops"]
+    assert [world.told(feed, now(hours)) for hours in (15.25, 15.5)] == [[], []]
+    assert [(each.started_at, each.history) for each in world.incidents] == [
+        (at(1), True),
+        (at(7), True),
+        (at(13), False),
+    ]
+    assert world.why.count("It ended before its rule was first seen: history.") == 2
+
+
+def test_a_rule_speaks_from_the_frontier_when_it_was_first_seen() -> None:
+    world = telling()
+    world.cycle(hourly(10, 10, 10, unsettled=1), now(3))
+    assert world.ledger.rules["it"].speaks_from == at(2)
+    world.cycle(hourly(10, 10, 10, 10), now(4))
+    assert world.ledger.rules["it"].speaks_from == at(2)
+
+
+def test_where_nothing_is_settled_a_rule_speaks_from_the_first_bucket() -> None:
+    world = telling()
+    world.cycle(hourly(10, 10, unsettled=2), now(2))
+    assert world.ledger.rules["it"].speaks_from == START
+
+
+def test_a_rule_whose_feed_was_never_fetched_does_not_speak_yet() -> None:
+    world = telling()
+    assert world.cycle(hourly(), now(2)).posts == ()
+    assert world.ledger.rules["it"].speaks_from is None
+    assert world.told(hourly(10, 150), now(2)) == ["fired ops"]
+
+
+def test_half_a_backfill_is_not_judged() -> None:
+    world = telling()
+    half = hourly(*[10] * 30, 300)
+    assert world.cycle(half, now(31 + 49)).posts == ()
+    assert world.incidents == []
+    assert world.ledger.rules["it"].speaks_from is None
+    whole = hourly(*[10] * 30, 300, *[10] * 49)
+    assert world.told(whole, now(31 + 49)) == []
+    assert world.one.history
+
+
+def test_what_is_known_of_half_a_catch_up_after_a_long_absence_is_not_told_yet() -> None:
+    world = telling()
+    world.cycle(hourly(10, 10), now(2))
+    speaks_from = world.ledger.rules["it"].speaks_from
+    assert world.told(hourly(*[10] * 30, 300), now(200)) == []
+    assert world.told(hourly(*[10] * 30, 300, *[10] * 169), now(200)) == []
+    assert world.why == ["It had ended before it could be told."]
+    assert world.ledger.rules["it"].speaks_from == speaks_from
+
+
+def test_a_source_that_is_out_of_reach_ends_nothing() -> None:
+    world = telling()
+    feed = hourly(10, 150, unsettled=1)
+    world.told(feed, now(2))
+    assert [world.told(feed, now(hours)) for hours in (40, 60, 500)] == [[], [], []]
+    assert world.one.open
+
+
+# ---- rules that change ----------------------------------------------------------------------------------------------
+
+
+def test_a_changed_limit_closes_what_no_longer_stands() -> None:
+    world = telling()
+    feed = hourly(10, 10, 150, unsettled=1)
+    world.told(feed, now(3))
+    changed(world, above=200)
+    assert world.told(feed, now(4)) == ["closed ops"]
+    assert world.one.closed == "Its rule was changed."
+    assert world.ledger.rules["it"].speaks_from == at(2)
+    assert world.told(feed, now(5)) == []
+
+
+def test_a_changed_limit_leaves_what_still_stands_alone() -> None:
+    world = telling()
+    feed = hourly(10, 150, unsettled=1)
+    world.told(feed, now(2))
+    changed(world, above=120)
+    assert world.told(feed, now(3)) == []
+    assert (world.one.open, world.one.evidence.limit) == (True, 120)
+
+
+def test_a_lower_limit_tells_what_is_open_under_it_now_and_nothing_of_the_past() -> None:
+    world = telling()
+    feed = hourly(10, 80, 10, 10, 10, 10, 10, 80, unsettled=1)
+    assert world.told(feed, now(8)) == []
+    changed(world, above=50)
+    assert world.told(feed, now(9)) == ["fired ops"]
+    assert [each.history for each in world.incidents] == [True, False]
+
+
+def test_a_rule_changed_while_the_source_is_out_of_reach_is_judged_when_it_is_back() -> None:
+    world = telling()
+    world.told(hourly(10, 150, unsettled=1), now(2))
+    changed(world, above=200)
+    assert world.told(hourly(10, 150, unsettled=1), now(60)) == []
+    assert world.told(hourly(10, 150, *[10] * 58), now(60)) == ["closed ops"]
+    assert world.one.closed == "Its rule was changed."
+    assert world.ledger.rules["it"].speaks_from == at(60)
+
+
+@pytest.mark.parametrize("fields", [{"title": "Credits"}, {"runbook": "https://x.example"}, {"notify": ["else"]}])
+def test_title_runbook_and_notify_do_not_judge(fields: dict[str, object]) -> None:
+    world = telling()
+    feed = hourly(10, 150, unsettled=1)
+    world.told(feed, now(2))
+    before = world.ledger.rules
+    changed(world, **fields)
+    assert world.told(feed, now(3)) == []
+    assert world.ledger.rules == before
+
+
+def test_a_removed_rule_closes_what_is_open_and_says_so_once() -> None:
+    world = telling()
+    feed = hourly(10, 150, 10, 10, 10, 10, 10, 150, unsettled=1)
+    world.told(feed, now(8))
+    world.rules = []
+    assert world.told(feed, now(9)) == ["closed ops"]
+    assert world.why[-1] == "Its rule was removed or disabled."
+    assert world.ledger.rules["it"].removed
+    assert world.cycle(feed, now(10)) == EMPTY
+
+
+def test_a_rule_that_returns_speaks_anew() -> None:
+    world = telling()
+    rules, feed = world.rules, hourly(10, 150, unsettled=1)
+    world.told(feed, now(2))
+    world.rules = []
+    world.told(feed, now(3))
+    world.rules = rules
+    feed = hourly(10, 150, 150, 150, unsettled=1)
+    assert world.told(feed, now(4)) == ["fired ops"], "it is still open"
+    assert (world.one.open, world.one.closed) == (True, None)
+    assert (world.ledger.rules["it"].removed, world.ledger.rules["it"].speaks_from) == (False, at(3))
+
+
+def test_a_rule_that_returns_tells_nothing_of_what_was_meanwhile() -> None:
+    world = telling()
+    rules = world.rules
+    world.told(hourly(10, 10), now(2))
+    world.rules = []
+    world.told(hourly(10, 10, 150), now(3))
+    world.rules = rules
+    assert world.told(hourly(10, 10, 150, 10, 10), now(5)) == []
+    assert world.one.history
+
+
+def test_a_rule_that_returns_before_the_source_does_speaks_anew_then() -> None:
+    world = telling()
+    rules = world.rules
+    world.told(hourly(10, 10), now(2))
+    world.rules = []
+    world.told(hourly(10, 10), now(3))
+    world.rules = rules
+    world.told(hourly(10, 10), now(60))
+    assert (world.ledger.rules["it"].removed, world.ledger.rules["it"].speaks_from) == (False, None)
+    world.told(hourly(*[10] * 60), now(60))
+    assert world.ledger.rules["it"].speaks_from == at(60)
+
+
+def test_a_renamed_rule_is_another() -> None:
+    world = telling()
+    feed = hourly(10, 150, unsettled=1)
+    world.told(feed, now(2))
+    world.rules = [made("threshold", above=LEVELS, id="other")]
+    world.desk = desk_of({"other": ["ops"]})
+    assert world.told(feed, now(3)) == ["fired ops", "closed ops"]
+    assert [each.rule.id for each in world.incidents if each.open] == ["other"]
+
+
+def test_a_channel_that_is_listed_later_is_told_of_what_is_open() -> None:
+    world = telling()
+    feed = hourly(10, 150, unsettled=1)
+    world.told(feed, now(2))
+    world.desk = desk_of({"it": ["ops", "pager"]})
+    assert world.told(feed, now(3)) == ["fired pager"]
+
+
+# ---- what the source takes back -------------------------------------------------------------------------------------
+
+
+def test_what_was_revised_away_is_closed_and_says_so() -> None:
+    world = telling()
+    world.told(hourly(10, 150, unsettled=1), now(2))
+    assert world.told(hourly(10, 50, unsettled=1), now(3)) == ["closed ops"]
+    assert world.why[-1] == "The usage it was about was revised: it did not happen."
+
+
+def test_what_is_open_again_is_fired_again_in_its_own_conversation() -> None:
+    world = telling()
+    world.told(hourly(10, 150, unsettled=1), now(2))
+    world.told(hourly(10, 150, 10, 10), now(4))
+    again = world.cycle(hourly(10, 150, 10, 10, 150, unsettled=1), now(5))
+    assert said(again, world.ledger) == ["fired ops"]
+    assert again.posts[0].keys[0].ordinal == 2
+    assert again.posts[0].conversation.id == world.outcomes[0][1].posts[0].conversation.id
+    assert (world.one.started_at, world.one.open) == (at(1), True)
+
+
+# ---- budgets --------------------------------------------------------------------------------------------------------
+
+
+def budget(**fields: object) -> Telling:
+    levels = {"info": "50%", "warning": "80%", "critical": "100%"}
+    rule = made("budget", **{"limit": 1000, "period": "day", "levels": levels, **fields})
+    return Telling([rule], desk_of({rule.id: ["ops"]}))
+
+
+def test_each_level_of_a_budget_is_told_once_a_period_and_its_end_closes_it() -> None:
+    world = budget()
+    day = [100] * 11 + [0] * 13
+    told = {}
+    for hours in range(1, 27):
+        counts = (day + day)[:hours]
+        if found := world.told(hourly(*counts, unsettled=2), now(hours)):
+            told[hours] = found
+    assert told == {5: ["fired ops"], 8: ["escalated ops"], 10: ["escalated ops"], 26: ["closed ops"]}
+    (first,) = world.incidents
+    assert (first.started_at, first.ended_at, first.closed) == (at(4), at(24), "The period is over.")
+    assert first.period_at == START
+
+
+def test_a_new_period_is_a_new_incident() -> None:
+    world = budget()
+    counts = [100] * 11 + [0] * 13 + [100] * 5
+    world.told(hourly(*counts[:24]), now(24))
+    assert world.told(hourly(*counts), now(29)) == ["fired ops"]
+    assert [(each.period_at, each.open) for each in world.incidents] == [(at(0), False), (at(24), True)]
+
+
+def test_a_level_that_was_revised_away_and_is_reached_again_is_not_told_again() -> None:
+    world = budget()
+    assert world.told(hourly(600, 250, unsettled=2), now(2)) == ["fired ops"]
+    assert world.told(hourly(600, 0, unsettled=2), now(3)) == []
+    assert world.one.rank == 1
+    assert world.told(hourly(600, 250, unsettled=2), now(4)) == []
+    assert world.told(hourly(600, 500, unsettled=2), now(5)) == ["escalated ops"]
+
+
+# ---- how far back ---------------------------------------------------------------------------------------------------
+
+LATE = START + timedelta(days=200)
+
+
+def open_incident(world: Telling) -> Incident:
+    world.told(hourly(10, 150, unsettled=1), now(2))
+    return world.one
+
+
+def test_judging_begins_at_midnight_ninety_days_back_or_where_something_is_still_open() -> None:
+    world = telling()
+    (rule,) = world.rules
+    incident = open_incident(world)
+    assert judged_from(rule, [], LATE + timedelta(hours=5)) == LATE - REACH
+    assert judged_from(rule, [incident], LATE) == at(1)
+    assert judged_from(rule, [replace(incident, ended_at=at(2))], LATE) == LATE - REACH
+    assert judged_from(made("threshold", id="else", above=1), [incident], LATE) == LATE - REACH
+
+
+def test_each_feed_is_loaded_as_far_back_as_its_most_curious_rule_needs() -> None:
+    desk = desk_of({})
+    rules = [made("threshold", id="a", above=1), made("threshold", id="b", above=1, window="24h")]
+    rules.append(made("threshold", id="c", above=1, bucket="1d"))
+    wants = wanted(rules, [], desk, LATE)
+    assert wants == {HOURLY: LATE - REACH - timedelta(hours=25), DAILY: LATE - REACH - timedelta(days=2)}
+
+
+def test_a_ledger_reaches_as_far_back_as_anything_that_is_judged() -> None:
+    world = telling()
+    incident = open_incident(world)
+    assert known_from(world.rules, [incident], world.desk, LATE) == at(1) - timedelta(hours=2)
+    assert known_from([], [], world.desk, LATE) == LATE - REACH
+
+
+def test_what_ended_where_judging_begins_is_not_taken_for_new() -> None:
+    """Over the months in which an old incident leaves the reach of judging, its row is never written again."""
+    world = telling()
+    counts = [10, 150, 10, 10] + [10] * 24 * 93
+    world.told(hourly(*counts[:4]), now(4))
+    for hours in range(24 * 89, 24 * 93, 7):
+        later = at(hours)
+        kept = [
+            each
+            for each in world.incidents
+            if each.open or each.ended_at >= known_from(world.rules, [], world.desk, later)
+        ]
+        ledger = replace(world.ledger, incidents=kept)
+        since = wanted(world.rules, kept, world.desk, later)[HOURLY]
+        first = max(0, int((since - START).total_seconds()) // 3600)
+        seen = feed_history({"": counts[first:hours]}, start_at=at(first))
+        assert assess(world.rules, History({HOURLY: seen}), ledger, world.desk, later) == EMPTY
+
+
+# ---- always ---------------------------------------------------------------------------------------------------------
+
+
+EVE = datetime(2026, 11, 30, 12, tzinfo=UTC)
+"""Half a day before a period ends."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """Usage of two models as it becomes known: each hour late in its own way, growing only, and settled at last."""
+
+    final: tuple[tuple[int, ...], tuple[int, ...]]
+    first: tuple[tuple[int, ...], tuple[int, ...]]
+    """What is seen at first."""
+    fetched: tuple[int, ...]
+    """After how many hours each bucket is fetched at all."""
+    grown: tuple[int, ...]
+    """After how many more it is complete."""
+    settled: tuple[int, ...]
+    """After how many more it is settled."""
+
+    @property
+    def hours(self) -> int:
+        return len(self.fetched)
+
+    @property
+    def steps(self) -> range:
+        return range(1, self.hours + 12)
+
+    def at(self, step: int) -> FeedHistory:
+        n = min(step, self.hours)
+        age = [step - 1 - hour for hour in range(n)]
+        holes = [i for i in range(n) if age[i] < self.fetched[i]]
+        young = [i for i in range(n) if age[i] < self.fetched[i] + self.grown[i] + self.settled[i]]
+        series = [
+            [
+                0 if i in holes else values[i] if age[i] >= self.fetched[i] + self.grown[i] else firsts[i]
+                for i in range(n)
+            ]
+            for values, firsts in zip(self.final, self.first, strict=True)
+        ]
+        counts = {"Model=a": series[0], "Model=b": series[1], "": [a + b for a, b in zip(*series, strict=True)]}
+        return feed_history(counts, holes=holes, unsettled=young, start_at=EVE)
+
+    def cycle(self, world: Telling, step: int) -> Outcome:
+        return world.cycle(self.at(step), EVE + timedelta(hours=step, minutes=5))
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    n = draw(st.integers(6, 26))
+    values = st.lists(st.sampled_from([0, 0, 0, 50, 95, 150, 150, 300]), min_size=n, max_size=n)
+    lags = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3]), min_size=n, max_size=n)
+    final = (draw(values), draw(values))
+    seed = draw(st.integers(0, 2**16))
+    random_ = random.Random(seed)
+    first = [[random_.choice([0, value // 2, value]) for value in series] for series in final]
+    late = [0 if lag < 3 else lag for lag in draw(lags)]
+    late[-1] = 0
+    return Story(
+        (tuple(final[0]), tuple(final[1])),
+        (tuple(first[0]), tuple(first[1])),
+        tuple(late),
+        tuple(draw(lags)),
+        tuple(draw(lags)),
+    )
+
+
+RULES: list[Rule] = [
+    made("threshold", id="each", above=LEVELS, for_each="Model"),
+    made("threshold", id="twice", above=100, for_="2h", resolve_after="1h"),
+    made("threshold", id="low", below={"warning": 60, "critical": 20}, for_="2h"),
+    made("budget", id="budget", limit=600, period="month"),
+]
+NOTIFY: dict[str, Notify] = {
+    "each": {"warning": ["ops"], "critical": ["ops", "pager"]},
+    "twice": ["ops"],
+    "low": ["pager"],
+    "budget": ["ops", "pager"],
+}
+
+
+def whole(rules: Sequence[Rule] = RULES) -> Telling:
+    return Telling(rules, desk_of(NOTIFY))
+
+
+def living(world: Telling) -> set[tuple[object, ...]]:
+    """What is true in the end, whatever it is called."""
+    return {
+        (each.fingerprint, each.started_at, each.ended_at, each.rank, each.severity)
+        for each in world.incidents
+        if each.closed in (None, "The period is over.")
+    }
+
+
+def promised(outcome: Outcome) -> list[tuple[object, ...]]:
+    return [(post.id, post.target, post.conversation, post.message.news, post.keys) for post in outcome.posts]
+
+
+@given(stories())
+@settings(max_examples=15, deadline=None)
+def test_assessing_again_at_the_same_time_says_nothing(story: Story) -> None:
+    world = whole()
+    for step in story.steps:
+        story.cycle(world, step)
+        assert story.cycle(world, step) == EMPTY
+
+
+@given(stories(), st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_series_in_the_history_is_irrelevant(story: Story, shuffler: random.Random) -> None:
+    world, other = whole(), whole()
+    for step in story.steps:
+        feed = story.at(step)
+        keys = list(feed.counts)
+        shuffler.shuffle(keys)
+        mixed = replace(feed, counts={key: feed.counts[key] for key in keys})
+        assert story.cycle(world, step) == other.cycle(mixed, EVE + timedelta(hours=step, minutes=5))
+
+
+@given(stories(), st.integers(1, 36))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_restart_at_any_point_is_no_restart(story: Story, restart: int) -> None:
+    world, other = whole(), whole()
+    for step in story.steps:
+        assert promised(story.cycle(world, step)) == promised(story.cycle(other, step))
+        if step == min(restart, story.steps[-1] - 1):
+            with tempfile.TemporaryDirectory() as folder, open_for_writing(Path(folder, "usage-watch.db")) as database:
+                other.restarted(AlertStore(database))
+    assert world.incidents == other.incidents
+
+
+@given(stories(), st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None)
+def test_a_daemon_that_was_down_knows_in_the_end_what_one_that_was_not_knows(story: Story, dice: random.Random) -> None:
+    world, other = whole(), whole()
+    last = story.steps[-1]
+    for step in story.steps:
+        story.cycle(world, step)
+        if step in (1, last) or dice.random() < 0.5:
+            story.cycle(other, step)
+    assert living(world) == living(other)
+
+
+@given(stories())
+@settings(max_examples=25, deadline=None)
+def test_in_the_end_what_was_told_is_what_a_replay_of_the_final_numbers_finds(story: Story) -> None:
+    world, replay = whole(), whole()
+    for step in story.steps:
+        story.cycle(world, step)
+    story.cycle(replay, story.steps[-1])
+    assert living(world) == living(replay)
+
+
+@given(stories(), st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None)
+def test_every_told_incident_has_exactly_one_ending_or_is_open(story: Story, dice: random.Random) -> None:
+    world = whole()
+    for step in story.steps:
+        world.rules = [rule for rule in RULES if dice.random() < 0.9]
+        story.cycle(world, step)
+    by_id = {incident.id: incident for incident in world.incidents}
+    heard: dict[tuple[str, str], list[Reason]] = defaultdict(list)
+    for record in world.ledger.told:
+        heard[record.notification.incident_id, record.notification.target].append(record.notification.reason)
+    for (incident_id, target), reasons in heard.items():
+        incident = by_id[incident_id]
+        spelled = "".join("f" if reason is Reason.FIRED else "+" if reason.firing else "e" for reason in reasons)
+        lives = [life for life in spelled.split("e") if life]
+        assert spelled.startswith("f")
+        assert all(life.startswith("f") and "f" not in life[1:] for life in lives), spelled
+        assert "ee" not in spelled
+        listens = target in world.desk.routes[incident.rule.id][incident.severity]
+        assert spelled.endswith("e") or incident.open
+        assert not spelled.endswith("e") or not incident.open or not listens, "reopened, and told to whom it concerns"

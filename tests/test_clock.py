@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Timer
+
+import pytest
+from freezegun import freeze_time
+
+from usage_watch.clock import GLANCE, STEPPED, SteppedClock, SystemClock, open_clock
+from usage_watch.errors import UsageError
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class SetClock(SystemClock):
+    """The machine's clock, which somebody sets while it is looked at: it shows these times, and then the last."""
+
+    def __init__(self, *shown: datetime) -> None:
+        self._shown = list(shown)
+
+    def now(self) -> datetime:
+        return self._shown.pop(0) if len(self._shown) > 1 else self._shown[0]
+
+
+class Hasty(Event):
+    """Waits for nothing, but remembers how long it was to wait; set after the tenth time, lest a test never ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits.append(timeout)
+        if len(self.waits) == 10:
+            self.set()
+        return self.is_set()
+
+
+# ---- the machine's clock --------------------------------------------------------------------------------------------
+
+
+def test_the_machines_clock_tells_utc() -> None:
+    with freeze_time(NOW):
+        assert SystemClock().now() == NOW
+        assert SystemClock().now().tzinfo is UTC
+
+
+@pytest.mark.parametrize("until", [NOW, NOW - timedelta(days=1)])
+def test_what_is_due_is_not_waited_for(until: datetime) -> None:
+    stop = Hasty()
+    SetClock(NOW).wait(until, stop)
+    assert stop.waits == []
+
+
+def test_it_waits_until_the_time_has_come() -> None:
+    clock, stop = SystemClock(), Event()
+    until = clock.now() + timedelta(seconds=0.02)
+    clock.wait(until, stop)
+    assert clock.now() >= until
+
+
+def test_told_to_stop_it_does_not_wait_on() -> None:
+    clock, stop = SystemClock(), Event()
+    timer = Timer(0.01, stop.set)
+    timer.start()
+    clock.wait(clock.now() + timedelta(hours=1), stop)
+    assert stop.is_set()
+    timer.join()
+
+
+def test_it_looks_at_the_clock_now_and_then() -> None:
+    stop = Hasty()
+    SetClock(NOW).wait(NOW + timedelta(hours=1), stop)
+    assert stop.waits == [GLANCE] * 10
+
+
+def test_a_clock_that_is_set_forward_cuts_the_wait_short() -> None:
+    stop = Hasty()
+    SetClock(NOW, NOW, NOW + timedelta(days=1)).wait(NOW + timedelta(hours=1), stop)
+    assert stop.waits == [GLANCE]
+
+
+def test_a_clock_that_is_set_back_does_not_stretch_the_wait() -> None:
+    stop = Event()
+    SetClock(NOW, NOW - timedelta(days=1)).wait(NOW + timedelta(seconds=0.02), stop)
+    assert not stop.is_set()
+
+
+# ---- a stepped clock ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stepped(tmp_path: Path) -> Iterator[SteppedClock]:
+    clock = SteppedClock(tmp_path / "clock")
+    clock.step(NOW)
+    yield clock
+
+
+@pytest.mark.parametrize("at", [NOW, NOW + timedelta(microseconds=123456), NOW - timedelta(days=400)])
+def test_a_stepped_clock_tells_what_it_was_stepped_to(stepped: SteppedClock, at: datetime) -> None:
+    stepped.step(at)
+    assert stepped.now() == at
+    assert stepped.now().tzinfo is UTC
+
+
+@pytest.mark.parametrize("steps", [[2.0], [0.5, 1.0], [-1.0, 1.0]])
+def test_a_stepped_clock_waits_until_it_is_stepped_far_enough(
+    stepped: SteppedClock, tmp_path: Path, steps: Sequence[float]
+) -> None:
+    rest = list(steps)
+
+    class Stepping(Event):
+        """Somebody steps the clock each time that it is waited on."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            stepped.step(NOW + timedelta(hours=rest.pop(0)))
+            return False
+
+    stepped.wait(NOW + timedelta(hours=1), Stepping())
+    assert rest == []
+
+
+def test_a_stepped_clock_can_be_told_to_stop(stepped: SteppedClock) -> None:
+    stop = Event()
+    timer = Timer(0.01, stop.set)
+    timer.start()
+    stepped.wait(NOW + timedelta(hours=1), stop)
+    assert stop.is_set()
+    timer.join()
+
+
+# ---- which one ------------------------------------------------------------------------------------------------------
+
+
+def test_the_environment_may_name_a_stepped_clock(stepped: SteppedClock, tmp_path: Path) -> None:
+    clock = open_clock({STEPPED: str(tmp_path / "clock")})
+    assert clock.now() == NOW
+    assert isinstance(open_clock({}), SystemClock)
+
+
+@pytest.mark.parametrize("name", ["nothing", "."])
+def test_a_stepped_clock_without_its_file_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{STEPPED} names .*, which is no file; unset it"):
+        open_clock({STEPPED: str(tmp_path / name)})

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.fakes.scripted_http import Answer
+from tests.fakes.webhook_receiver import WebhookReceiver
+from tests.rules.making import made
+from tests.telling import desk_of
+from usage_watch.assess import Outcome, assess, wanted
+from usage_watch.clock import SteppedClock
+from usage_watch.config import load
+from usage_watch.core.message import Reason, Severity
+from usage_watch.core.series import HOUR, Feed, Reading, SeriesKey
+from usage_watch.cycle import Cycle, Summary, asking_of, desk, load_ledger
+from usage_watch.deliver import Delivered
+from usage_watch.fetch import Fetched, Progress, silent
+from usage_watch.rules import Rule
+from usage_watch.simulator import DEFAULT_KEY, Runaway, Scenario, SimulatorServer
+from usage_watch.store.alerts import AlertStore
+from usage_watch.store.database import Database, open_for_writing
+from usage_watch.store.history import HistoryStore
+
+NOW = datetime(2026, 11, 20, 3, 5, tzinfo=UTC)
+ONE = NOW.replace(hour=1, minute=0)
+EVERY = timedelta(minutes=15)
+KEY = "PERPLEXITY_ANALYTICS_API_KEY"
+
+RULES = """\
+timezone: Europe/Berlin
+source: {{base_url: "{source}", backfill: 3d}}
+channels:
+  pager: {{kind: webhook, url: "{hook}"}}
+notify: [pager]
+rules:
+  - {{id: hourly, kind: threshold, above: {{warning: 2_000, critical: 20_000}}}}
+"""
+
+
+@dataclass
+class Office:
+    """A source where a job runs from one to three, a receiver, and cycles at will."""
+
+    source: SimulatorServer
+    pager: WebhookReceiver
+    clock: SteppedClock
+    rules: Path
+    database: Database
+    environ: dict[str, str] = field(default_factory=lambda: {KEY: DEFAULT_KEY})
+    stop: Event = field(default_factory=Event)
+
+    @contextmanager
+    def opened(self, progress: Progress = silent) -> Iterator[Cycle]:
+        with Cycle(load(self.rules), self.database, self.clock, self.stop, self.environ, progress) as cycle:
+            yield cycle
+
+    def run(self, at: datetime | None = None) -> Summary:
+        """One cycle of a process that was just started."""
+        if at is not None:
+            self.clock.step(at)
+        with self.opened() as cycle:
+            return cycle.run()
+
+    @property
+    def told(self) -> list[str]:
+        return [request.json["reason"] for request in self.pager.requests]
+
+    def rewrite(self, before: str, after: str) -> None:
+        text = self.rules.read_text()
+        assert before in text
+        self.rules.write_text(text.replace(before, after))
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    clock = SteppedClock(tmp_path / "clock")
+    clock.step(NOW)
+    job = Runaway("priya.nair@example.com", "claude-opus-4-8", ONE, 2, 9_000)
+    story = Scenario(1, ONE.replace(hour=0) - timedelta(days=5), lag=None, quiet=True, runaways=(job,))
+    rules = tmp_path / "rules.yaml"
+    with SimulatorServer(story, now=clock.now) as source, WebhookReceiver() as pager:
+        rules.write_text(RULES.format(source=source.base_url, hook=pager.url("/hook")))
+        with open_for_writing(tmp_path / "usage-watch.db") as database:
+            yield Office(source, pager, clock, rules, database)
+
+
+# ---- the straight line ----------------------------------------------------------------------------------------------
+
+
+def test_one_cycle_reads_judges_commits_and_sends(office: Office) -> None:
+    summary = office.run()
+    assert summary.fetched == Fetched(polled=2, new=72 + 3)
+    assert [decision.why for decision in summary.outcome.decisions] == ["It is open at warning."]
+    assert summary.delivered == Delivered(sent=1)
+    assert summary.next_at == NOW + EVERY
+    assert office.told == ["fired"]
+    (incident,) = AlertStore(office.database).incidents(NOW)
+    assert (incident.started_at, incident.open, incident.severity) == (ONE, True, Severity.WARNING)
+
+
+def test_the_same_cycle_again_has_nothing_to_do(office: Office) -> None:
+    office.run()
+    for minutes in (0, 5, 14):
+        summary = office.run(NOW + timedelta(minutes=minutes))
+        assert summary == Summary(Fetched(), Outcome(), Delivered(), NOW + EVERY)
+    assert office.told == ["fired"]
+
+
+def test_one_process_and_one_a_cycle_are_the_same(office: Office) -> None:
+    with office.opened() as cycle:
+        for hours in range(8):
+            office.clock.step(NOW + timedelta(hours=hours))
+            cycle.run()
+    assert office.told == ["fired"]
+    assert office.run(NOW + timedelta(hours=60)).delivered == Delivered(sent=1)
+    assert office.told == ["fired", "resolved"]
+
+
+def test_a_process_that_ends_between_commit_and_delivery_is_gone_on_with_by_the_next(office: Office) -> None:
+    with office.opened(lambda *_: office.stop.set()) as cycle:
+        summary = cycle.run()
+    assert (len(summary.outcome.posts), summary.delivered, office.told) == (1, Delivered(), [])
+    office.stop.clear()
+    again = office.run(NOW + timedelta(seconds=1))
+    assert (again.outcome, again.delivered) == (Outcome(), Delivered(sent=1))
+    assert office.pager.requests[0].headers["webhook-id"] == summary.outcome.posts[0].id
+
+
+# ---- when it wakes --------------------------------------------------------------------------------------------------
+
+
+def test_it_wakes_for_a_message_that_is_to_be_tried_again(office: Office) -> None:
+    office.pager.script.append(Answer(503, headers={"Retry-After": "30"}))
+    summary = office.run()
+    assert len(summary.delivered.failures) == 1
+    assert summary.next_at == NOW + timedelta(seconds=30)
+    assert office.run(summary.next_at).next_at == NOW + EVERY
+    assert office.told == ["fired", "fired"]
+    assert len({request.headers["webhook-id"] for request in office.pager.requests}) == 1
+
+
+def test_it_wakes_for_a_feed_that_is_to_be_tried_again(office: Office) -> None:
+    office.source.api = office.source.api.__class__(office.source.api.usage, "another key")
+    summary = office.run()
+    assert len(summary.fetched.failures) == 1
+    assert summary.next_at == NOW + timedelta(minutes=1)
+
+
+def test_with_nothing_to_watch_it_wakes_now_and_then(office: Office) -> None:
+    office.rewrite("kind: threshold", "enabled: no, kind: threshold")
+    assert office.run() == Summary(Fetched(), Outcome(), Delivered(), NOW + EVERY)
+
+
+# ---- when something fails -------------------------------------------------------------------------------------------
+
+
+def test_what_waits_is_sent_though_the_source_fails(office: Office) -> None:
+    office.pager.script.append(Answer(503, headers={"Retry-After": "1200"}))
+    office.run()
+    del office.environ[KEY]
+    summary = office.run(NOW + timedelta(minutes=20))
+    assert summary.fetched.failures == (f"env {KEY} is not set: set it where usage-watch is started.",)
+    assert summary.delivered == Delivered(sent=1)
+
+
+def test_a_key_that_was_changed_is_used_at_once(office: Office) -> None:
+    with office.opened() as cycle:
+        office.environ[KEY] = "a wrong key"
+        assert len(cycle.run().fetched.failures) == 1
+        office.environ[KEY] = DEFAULT_KEY
+        office.clock.step(NOW + timedelta(minutes=1))
+        assert cycle.run().fetched.polled == 2
+
+
+def test_stopped_in_a_backfill_it_does_not_take_what_was_open_then_for_open_now(office: Office) -> None:
+    # A page is a week of hours: the first one ends in the midst of the job, which is long over now.
+    office.rewrite("3d", "14d")
+    office.clock.step(ONE + timedelta(days=7, hours=1, minutes=5))
+    with office.opened(lambda *_: office.stop.set()) as cycle:
+        stopped = cycle.run()
+    assert (stopped.fetched.new, stopped.outcome.incidents, stopped.delivered) == (168, (), Delivered())
+    office.stop.clear()
+    assert office.run().fetched.polled == 2
+    assert office.told == []
+    assert [each.history for each in AlertStore(office.database).incidents(ONE)] == [True]
+
+
+# ---- what the rules file says ---------------------------------------------------------------------------------------
+
+
+def test_a_new_rules_file_is_judged_anew(office: Office) -> None:
+    office.run()
+    office.rewrite("warning: 2_000", "warning: 12_000")
+    office.run(NOW + timedelta(minutes=1))
+    office.rewrite("above: {warning: 12_000", "enabled: no, above: {warning: 2_000")
+    office.run(NOW + timedelta(minutes=2))
+    office.rewrite("enabled: no", "enabled: yes")
+    office.run(NOW + timedelta(minutes=3))
+    assert office.told == ["fired", "closed", "fired"]
+
+
+def test_what_was_for_a_removed_channel_goes_nowhere(office: Office) -> None:
+    office.pager.script.append(Answer(503))
+    office.run()
+    office.rewrite("pager", "bell")
+    office.run(NOW + timedelta(hours=1))
+    first, second = office.pager.requests
+    assert first.headers["webhook-id"] != second.headers["webhook-id"]
+
+
+def test_asking_and_telling_are_what_the_file_says(office: Office) -> None:
+    config = load(office.rules)
+    asking = asking_of(config, NOW)
+    assert (asking.keep_from, asking.poll_every, asking.at_once) == (NOW - timedelta(days=3), EVERY, False)
+    assert [str(feed) for feed in asking.feeds] == ["credit_usage 1h", "credit_usage 1d each-member"]
+    told = desk(config)
+    assert (told.form.folds, told.form.zone.key) == ({"pager": False}, "Europe/Berlin")
+    assert told.routes["hourly"][Severity.INFO] == ["pager"]
+
+
+# ---- how far back a ledger reaches ----------------------------------------------------------------------------------
+
+FEED = Feed("credit_usage", HOUR)
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@dataclass
+class Archive:
+    """Cycles over stored history, without a source or a channel."""
+
+    database: Database
+    rules: list[Rule]
+
+    def save(self, counts: dict[str, list[int]], at: datetime) -> None:
+        n = len(next(iter(counts.values())))
+        first = int(MONDAY.timestamp())
+        rows = [
+            (SeriesKey(FEED, "Model" if name else None, name or None), first + HOUR * hour, values[hour])
+            for name, values in counts.items()
+            for hour in range(n)
+        ]
+        starts = tuple(range(first, first + HOUR * n, HOUR))
+        HistoryStore(self.database).save(Reading(FEED, ("Model",), starts, tuple(rows)), at)
+
+    def cycle(self, at: datetime) -> Outcome:
+        told = desk_of({rule.id: ["ops"] for rule in self.rules})
+        alerts = AlertStore(self.database)
+        ledger = load_ledger(alerts, self.rules, told, at)
+        history = HistoryStore(self.database).load(wanted(self.rules, ledger.incidents, told, at))
+        outcome = assess(self.rules, history, ledger, told, at)
+        alerts.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, at)
+        return outcome
+
+    @property
+    def reasons(self) -> list[Reason]:
+        alerts = AlertStore(self.database)
+        told = alerts.told([incident.id for incident in alerts.incidents(MONDAY)])
+        return [record.notification.reason for record in told]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with open_for_writing(tmp_path / "usage-watch.db") as database:
+        yield Archive(database, [])
+
+
+def hour(number: int) -> datetime:
+    return MONDAY + timedelta(hours=number, minutes=5)
+
+
+def test_what_is_over_for_months_is_never_written_again(archive: Archive) -> None:
+    archive.rules = [made("threshold", above=100)]
+    days = 94
+    counts = [10, 150, 10, 10] + [10] * (24 * days - 4)
+    archive.save({"": counts[:5]}, hour(5))
+    assert len(archive.cycle(hour(5)).incidents) == 1
+    archive.save({"": counts}, hour(24 * days))
+    for number in range(24 * 89, 24 * days, 5):
+        assert archive.cycle(hour(number)) == Outcome(), number
+
+
+def test_beside_what_is_open_for_months_nothing_old_is_found_again(archive: Archive) -> None:
+    archive.rules = [made("threshold", for_each="Model", above=100)]
+    days = 130
+    opus, haiku = [150] * 24 * days, [10, 10, 150, 10] + [10] * (24 * days - 4)
+    whole = {"opus": opus, "haiku": haiku, "": [a + b for a, b in zip(opus, haiku, strict=True)]}
+    archive.save({name: values[:3] for name, values in whole.items()}, hour(3))
+    assert len(archive.cycle(hour(3)).posts) == 1
+    archive.save(whole, hour(24 * days))
+    archive.cycle(hour(24 * days - 1))
+    assert archive.cycle(hour(24 * days)) == Outcome()
+    assert archive.reasons.count(Reason.FIRED) == 2
+
+
+def test_a_budget_of_a_year_that_was_off_for_months_goes_on(archive: Archive) -> None:
+    budget = made("budget", limit=1000, period="year")
+    counts = [100] * 24 * 5
+    archive.rules = [budget]
+    archive.save({"": counts}, hour(24 * 5))
+    assert len(archive.cycle(hour(24 * 5)).posts) == 1
+    archive.rules = []
+    assert len(archive.cycle(hour(24 * 5)).posts) == 1
+    archive.rules = [budget]
+    archive.save({"": counts + [0] * 24 * 115}, hour(24 * 120))
+    assert len(archive.cycle(hour(24 * 120)).posts) == 1
+    assert archive.reasons == [Reason.FIRED, Reason.CLOSED, Reason.FIRED]

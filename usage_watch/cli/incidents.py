@@ -1,0 +1,125 @@
+"""An incident in a line, in full and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from usage_watch.cli.printing import print_table
+
+if TYPE_CHECKING:
+    from usage_watch.cli.times import Reader
+    from usage_watch.core.incident import Incident
+    from usage_watch.core.message import Evidence
+
+
+def urgent(incidents: Iterable[Incident]) -> list[Incident]:
+    """What is open first, of that the gravest, of those the newest; then what ended, the last end first."""
+    return sorted(incidents, key=_urgency)
+
+
+def _urgency(incident: Incident) -> tuple[bool, int, float]:
+    if incident.ended_at is not None:
+        return True, 0, -incident.ended_at.timestamp()
+    return False, -incident.severity.weight, -incident.started_at.timestamp()
+
+
+def print_open(incidents: Iterable[Incident], reader: Reader, nothing: str) -> None:
+    """A line each, without when they ended."""
+    rows = ((*_name(each), _began(each, reader), what(each)) for each in incidents)
+    print_table(("id", "severity", "rule", "since", "what"), rows, nothing)
+
+
+def print_all(incidents: Iterable[Incident], reader: Reader, nothing: str) -> None:
+    """A line each."""
+    rows = ((*_name(each), _began(each, reader), _ended(each, reader), what(each)) for each in incidents)
+    print_table(("id", "severity", "rule", "since", "until", "what"), rows, nothing)
+
+
+def what(incident: Incident) -> str:
+    """Which series, what of it, and what became of it."""
+    said = ": ".join([*incident.labels.values(), incident.evidence.summary])
+    note = incident.closed or ("from before the rule was first seen, told to nobody" if incident.history else "")
+    return f"{said} ({note.rstrip('.')})" if note else said
+
+
+def explained(incident: Incident, reader: Reader) -> Iterator[tuple[str, str]]:
+    """Every number that there is about an incident, as names and values."""
+    evidence, bucket = incident.evidence, incident.evidence.bucket
+    yield "Incident", incident.id
+    yield "Rule", _rule(incident)
+    yield from incident.labels.items()
+    yield "What", evidence.summary
+    yield "Severity", f"{incident.severity} (level {incident.rank} of its rule)"
+    yield "Since", _began(incident, reader)
+    yield "Until", _ended(incident, reader)
+    if incident.closed:
+        yield "Closed", incident.closed
+    if incident.history:
+        yield "History", "it had ended before its rule was first seen, and was told to nobody"
+    judged = reader.between(evidence.from_at, evidence.until_at, bucket)
+    yield "Judged", f"{evidence.dataset}, {judged} (times in {'UTC' if bucket == '1d' else reader.zone.key})"
+    yield from _numbers(evidence)
+    if incident.rule.runbook:
+        yield "What to do", incident.rule.runbook
+
+
+def _numbers(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    from usage_watch.core.units import number, percent
+
+    yield "Value", f"{number(evidence.value)} {evidence.unit}, at its worst; limit {number(evidence.limit)}"
+    if evidence.score is not None:
+        yield "Score", f"{number(evidence.score)} standard deviations"
+    yield from ((fact.name, fact.value) for fact in evidence.facts)
+    for each in evidence.contributors:
+        sign = "+" if each.change > 0 else ""
+        yield f"By {each.axis}", f"{each.category} {sign}{number(each.change)} ({percent(each.share)})"
+
+
+def incident_json(incident: Incident) -> dict[str, Any]:
+    """An incident for programs, in the names of the webhook's body."""
+    evidence, rule = incident.evidence, incident.rule
+    return {
+        "id": incident.id,
+        "rule": rule,
+        "labels": incident.labels,
+        "part": incident.part,
+        "period": incident.period_at,
+        "severity": incident.severity,
+        "level": incident.rank,
+        "open": incident.open,
+        "started_at": incident.started_at,
+        "ended_at": incident.ended_at,
+        "closed": incident.closed,
+        "history": incident.history,
+        "dataset": evidence.dataset,
+        "bucket": evidence.bucket,
+        "unit": evidence.unit,
+        "value": evidence.value,
+        "limit": evidence.limit,
+        "score": evidence.score,
+        "judged_from": evidence.from_at,
+        "judged_until": evidence.until_at,
+        "summary": evidence.summary,
+        "facts": evidence.facts,
+        "contributors": evidence.contributors,
+    }
+
+
+def _name(incident: Incident) -> tuple[str, str, str]:
+    return incident.id, incident.severity, incident.rule.id
+
+
+def _rule(incident: Incident) -> str:
+    rule = incident.rule
+    return f"{rule.id} ({rule.kind})" + ("" if rule.title == rule.id else f": {rule.title}")
+
+
+def _began(incident: Incident, reader: Reader) -> str:
+    return reader.first(incident.started_at, incident.evidence.bucket)
+
+
+def _ended(incident: Incident, reader: Reader) -> str:
+    # What was closed ended at that moment, in the midst of a bucket.
+    bucket = "1h" if incident.closed else incident.evidence.bucket
+    return reader.last(incident.ended_at, bucket, "open")
