@@ -207,7 +207,7 @@ def test_positions_count_characters_and_not_the_byte_order_mark(libyaml: bool) -
 @pytest.mark.parametrize(
     ("text", "line", "column", "words"),
     [
-        ("", 1, 1, "is empty; begin with `cp rules.example.yaml rules.yaml`"),
+        ("", 1, 1, "is empty; begin with the ten lines of the README"),
         ("# nothing yet\n", 1, 1, "is empty"),
         ("---\n", 1, 1, "is empty"),
         ("~", 1, 1, "is empty"),
@@ -413,8 +413,8 @@ def test_the_faults_of_a_file_are_told_as_file_line_column(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("rules.yaml", "cp rules.example.yaml rules.yaml"),
-        ("file/rules.yaml", "cp rules.example.yaml rules.yaml"),
+        ("rules.yaml", "write one (the README has one of ten lines)"),
+        ("file/rules.yaml", "write one (the README has one of ten lines)"),
         (".", "is a directory"),
         ("x" * 300, "cannot be read (File name too long)"),
     ],

@@ -50,6 +50,12 @@ class QuickenedDaemon:
         if self._process is not None:
             self.kill()
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last, and not yet ended."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self, printed: Printed) -> None:
         """Start the process; each line that it prints goes to `printed`."""
         self._cycles = SimpleQueue()
@@ -116,4 +122,6 @@ def _follow(lines: IO[str], printed: Printed) -> None:
 
 def own_environment() -> dict[str, str]:
     """The environment to start it in: this process' own, without what would point it elsewhere."""
-    return {name: value for name, value in os.environ.items() if name not in (STEPPED, "USAGE_WATCH_CONFIG")}
+    kept = {name: value for name, value in os.environ.items() if name not in (STEPPED, "USAGE_WATCH_CONFIG")}
+    # All that it talks to is on this machine.
+    return {**kept, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}

@@ -87,7 +87,7 @@ def on_terminal(*arguments: str, columns: int = 80, environ: Mapping[str, str] |
 
 
 def _blocks(terminal: int) -> Sequence[bytes]:
-    found = []
+    found: list[bytes] = []
     while True:
         try:
             block = os.read(terminal, 4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -33,3 +34,23 @@ def test_a_night_is_told_and_nothing_is_left_behind(
         assert said in ran.out
     assert list(temporary.iterdir()) == []
     assert list(folder.iterdir()) == []
+
+
+def test_told_to_end_it_tidies_up(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.delenv(STEPPED)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with subprocess.Popen(program("demo"), stdout=subprocess.PIPE, text=True, start_new_session=True) as demo:
+        assert demo.stdout is not None
+        while "starts for the first time" not in demo.stdout.readline():
+            pass
+        # The daemon has begun to tell: it is in the midst of things.
+        while "│" not in demo.stdout.readline():
+            pass
+        demo.terminate()
+        demo.communicate(timeout=30)
+    assert demo.returncode == 143
+    assert list(temporary.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(demo.pid, 0)

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -86,7 +89,7 @@ def test_a_spreadsheet_runs_nothing_and_json_is_exact() -> None:
 
 
 @pytest.mark.parametrize("write", [write_csv, write_jsonl])
-def test_rows_are_written_as_they_come(write: type[write_csv]) -> None:
+def test_rows_are_written_as_they_come(write: Callable[[TextIO, Iterable[ExportRow]], None]) -> None:
     out = io.StringIO()
     written: list[int] = []
 
@@ -111,9 +114,6 @@ def test_a_reader_that_has_seen_enough_is_no_error(watched: Path) -> None:
             "SELECT series.id, start, 1, 0 FROM series JOIN fetch USING (feed_id) WHERE category LIKE 'model %'"
         )
     command = "set -o pipefail; python -m usage_watch history export | head -1"
-    import subprocess
-    import sys
-
     done = subprocess.run(
         ["bash", "-c", command.replace("python", sys.executable)], capture_output=True, text=True, timeout=60
     )
@@ -168,7 +168,7 @@ def test_progress_makes_way_for_the_log(rules: Path, source: SimulatorServer, cl
     assert logged.split("\x1b[K")[-1].startswith("20"), "the log's line begins where the progress was"
 
 
-def _broken_after(source: SimulatorServer, requests: int) -> object:
+def _broken_after(source: SimulatorServer, requests: int) -> datetime:
     if len(source.requests) >= requests:
         source.api = replace(source.api, enabled=False)
     return NOW

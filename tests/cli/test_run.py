@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
 import subprocess
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -118,21 +121,35 @@ def test_warnings_of_the_rules_are_logged(cli: Cli, rules: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_daemon_ends_with_0_when_told_to(cli: Cli, rules: Path, source: SimulatorServer, number: int) -> None:
+def test_the_daemon_ends_with_0_when_told_to(cli: Cli, rules: Path, number: int) -> None:
     before = signal.getsignal(number)
-    threading.Thread(target=_when, args=(lambda: len(source.requests) >= 3, number)).start()
-    ran = cli("run")
+    with at_the_first("cycle.done", lambda: os.kill(os.getpid(), number)):
+        ran = cli("run")
     assert ran.code == 0
-    assert "cycle.done" in ran.err
-    assert ran.err.splitlines()[-1].endswith("info daemon.stopped")
+    assert [line.split()[2] for line in ran.err.splitlines()][-2:] == ["cycle.done", "daemon.stopped"]
     assert signal.getsignal(number) is before
 
 
-def _when(true: object, number: int) -> None:
-    assert callable(true)
-    while not true():
-        threading.Event().wait(0.005)
-    os.kill(os.getpid(), number)
+@contextmanager
+def at_the_first(event: str, act: Callable[[], None]) -> Iterator[None]:
+    """Do something, in another thread, as soon as an event is logged."""
+    logged = threading.Event()
+
+    def watch(record: logging.LogRecord) -> bool:
+        if record.getMessage() == event:
+            logged.set()
+        return True
+
+    def wait() -> None:
+        logged.wait(30)
+        act()
+
+    thread = threading.Thread(target=wait)
+    logging.getLogger("usage_watch").addFilter(watch)
+    thread.start()
+    yield
+    logging.getLogger("usage_watch").removeFilter(watch)
+    thread.join()
 
 
 def test_the_daemon_without_a_key_logs_it_and_goes_on(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:

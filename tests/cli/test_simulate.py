@@ -65,6 +65,20 @@ def test_it_serves_until_it_is_told_to_stop(cli: Cli, number: int) -> None:
     assert re.search(r"^    export PERPLEXITY_ANALYTICS_API_KEY=simulated-analytics-key$", ran.out, re.M)
 
 
+def test_where_there_is_a_proxy_it_says_how_to_get_past(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, expected in (("http_proxy", True), ("unrelated", False)):
+        monkeypatch.setenv(name, "http://proxy.example.com:3128")
+        with subprocess.Popen(program("simulate", "--port", "0"), stdout=subprocess.PIPE, text=True) as simulator:
+            assert simulator.stdout is not None
+            shown = ""
+            while "API_KEY" not in shown:
+                shown += simulator.stdout.readline()
+            simulator.terminate()
+            shown += simulator.stdout.read()
+        assert ("    export NO_PROXY=127.0.0.1\n" in shown) is expected
+        monkeypatch.delenv(name)
+
+
 def test_a_busy_port_ends_with_5(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -19,7 +19,6 @@ from usage_watch.source.sync import (
     next_due,
     poll_every_of,
     requests_per_poll,
-    reread,
     retry_after,
     wanted,
     windows,
@@ -253,40 +252,6 @@ def test_a_poll_asks_for_all_that_is_new_or_missing_and_nothing_twice(
         assert got == needed
 
 
-def polls_of_a_day(midnight: datetime, offset: timedelta, every: timedelta) -> list[datetime]:
-    first = midnight + offset % every
-    return [first + i * every for i in range(days(1) // every)]
-
-
-@pytest.mark.parametrize("feed", [HOURS, MEMBERS], ids=str)
-@given(st.integers(0, 3599), st.sampled_from([minutes(5), EVERY, hours(1), hours(5), days(1)]))
-def test_each_day_reads_90_days_again_in_parts(feed: Feed, offset: int, every: timedelta) -> None:
-    polls = polls_of_a_day(TODAY - days(1), timedelta(seconds=offset), every)
-    polls += [polls[-1] + every, polls[-1] + 2 * every]
-    got: list[int] = []
-    for before, now in pairwise(polls):
-        found = reread(read_up(feed, oldest_at=TODAY - days(200), polled_at=before), now, TODAY - days(200))
-        check(found[:1], feed.width)
-        got += covered(found, feed.width)
-    # From the first poll's place in yesterday's 90 days to their end, one day's parts follow on without a gap.
-    since = TODAY - days(91) + (polls[0] - (TODAY - days(1))) * 90
-    assert set(grid(since, TODAY - days(1), feed.width)) <= set(got)
-
-
-def test_a_quick_poll_reads_little_again() -> None:
-    found = reread(read_up(polled_at=NOW - EVERY), NOW, NOW - days(90))
-    assert [end - start for start, end in found] == [hours(23)]
-
-
-def test_what_is_read_again_was_read_before_and_is_kept() -> None:
-    early = TODAY + hours(3)
-    of = read_up(polled_at=TODAY, oldest_at=TODAY - days(85))
-    assert reread(of, early, early - days(200)) == [(TODAY - days(85), TODAY - days(78.75))]
-    assert reread(of, early, TODAY - days(80)) == [(TODAY - days(80), TODAY - days(78.75))]
-    assert reread(of, early, TODAY - days(20)) == []
-
-
-def test_nothing_is_read_again_before_the_first_poll_or_under_a_clock_set_back() -> None:
-    assert reread(state(), NOW, NOW - days(90)) == []
-    assert reread(state(polled_at=NOW - EVERY), NOW, NOW - days(90)) == []
-    assert reread(read_up(polled_at=NOW + hours(2)), NOW, NOW - days(90)) == []
+def test_a_poll_may_come_a_little_early_for_cron_starts_on_the_minute() -> None:
+    assert ask(read_up(polled_at=NOW - EVERY + timedelta(seconds=1)), NOW)
+    assert not ask(read_up(polled_at=NOW - EVERY + minutes(2)), NOW)

@@ -23,8 +23,8 @@ class _Listing(Noun):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         named = any(each in self.commands or each in ("-h", "--help") for each in args)
-        alone = not args or args[0].startswith("-")
-        return super().parse_args(ctx, ["list", *args] if alone and not named else args)
+        alone = not named and (not args or args[0].startswith("-"))
+        return super().parse_args(ctx, ["list", *args] if alone and not ctx.resilient_parsing else args)
 
 
 @click.group(cls=_Listing)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from usage_watch.cli.failures import SeveralError, source_failures
-from usage_watch.cli.printing import count, json_text, rfc3339
+from usage_watch.cli.printing import count, plain_json, rfc3339
 from usage_watch.cli.progress import progress
 from usage_watch.cli.session import Noun, Session, pass_session
 from usage_watch.core.plain import plain
@@ -110,10 +110,7 @@ def _known(store: HistoryStore, dataset: str) -> None:
 
 def write_csv(out: TextIO, rows: Iterable[ExportRow]) -> None:
     """A header, then a line a row, as they come."""
-    from usage_watch.store.export import ExportRow
-
-    names = [field.name for field in fields(ExportRow)]
-    values = attrgetter(*names)
+    names, values = _columns()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
     writer.writerows([_cell(value) for value in values(row)] for row in rows)
@@ -121,8 +118,19 @@ def write_csv(out: TextIO, rows: Iterable[ExportRow]) -> None:
 
 def write_jsonl(out: TextIO, rows: Iterable[ExportRow]) -> None:
     """An object a line, as they come."""
+    names, values = _columns()
     for row in rows:
-        out.write(json_text(row) + "\n")
+        found = dict(zip(names, values(row), strict=True))
+        found["start"] = rfc3339(row.start)
+        out.write(plain_json(found) + "\n")
+
+
+def _columns() -> tuple[list[str], attrgetter[tuple[Any, ...]]]:
+    """The names of the columns, and how to have a row's values all at once."""
+    from usage_watch.store.export import ExportRow
+
+    names = [field.name for field in fields(ExportRow)]
+    return names, attrgetter(*names)
 
 
 def _cell(value: Any) -> Any:

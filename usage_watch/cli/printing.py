@@ -51,7 +51,12 @@ def print_json(data: Any) -> None:
 
 def json_text(data: Any, indent: int | None = None) -> str:
     """JSON of plain values, times, enums and dataclasses; TypeError for anything else."""
-    text = json.dumps(jsonable(data), ensure_ascii=not _speaks_unicode(), indent=indent)
+    return plain_json(jsonable(data), indent)
+
+
+def plain_json(data: Any, indent: int | None = None) -> str:
+    """JSON of what JSON knows, readable where the output is UTF-8, and harmless to a terminal."""
+    text = json.dumps(data, ensure_ascii=not _speaks_unicode(), indent=indent)
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from usage_watch.simulator import Scenario
 
 _HISTORY_DAYS = 100
+_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+"""With one of them set, what is asked on this machine would be asked elsewhere."""
 
 
 @click.command()
@@ -52,6 +55,8 @@ def simulate(port: int, seed: int, key: str) -> None:
         click.echo(f'    source: {{base_url: "{server.base_url}"}}\n')
         click.echo("and where usage-watch is started:\n")
         click.echo(f"    export PERPLEXITY_ANALYTICS_API_KEY={shlex.quote(key)}")
+        if any(os.environ.get(name) for name in _PROXIES):
+            click.echo("    export NO_PROXY=127.0.0.1")
         stop.wait()
 
 

@@ -107,12 +107,17 @@ def _words(message: Message, notices: Sequence[Notice]) -> Words:
         title=test + title,
         entries=entries,
         more=len(ordered) - len(entries),
-        command=f"usage-watch alerts show {plain(first.incident_id, _NAME)}"
-        if len(ordered) == 1
-        else "usage-watch alerts",
+        command=_command(message, ordered),
         runbook=web_link(first.rule.runbook) if first.reason.firing else None,
         footer=(plain(first.rule.id, _NAME), _freshness(message), f"times in {plain(message.zone, _NAME)}"),
     )
+
+
+def _command(message: Message, ordered: Sequence[Notice]) -> str:
+    if message.test:
+        return "usage-watch status"
+    alone = f" show {plain(ordered[0].incident_id, _NAME)}" if len(ordered) == 1 else ""
+    return f"usage-watch alerts{alone}"
 
 
 def _gravity(notice: Notice) -> tuple[bool, int, float]:

@@ -19,6 +19,8 @@ WINDOW = timedelta(days=90)
 TRAIL: dict[int, timedelta] = {HOUR: timedelta(hours=48), DAY: timedelta(days=3)}
 MEMBERS_EVERY = timedelta(hours=1)
 """Member days are asked for no more often: they only change once a day, and cost a page per 100 rows."""
+EARLY = timedelta(seconds=30)
+"""A poll may come this much early: cron starts on the minute, and not to the millisecond."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=15)
 CLOSED_RETRY = timedelta(hours=1)
@@ -30,10 +32,9 @@ Window = tuple[datetime, datetime]
 def wanted(state: FeedState, now: datetime, poll_every: timedelta, keep_from: datetime) -> list[Window]:
     """The windows that this poll asks for, oldest first and apart; none where the feed is not due.
 
-    `keep_from`: where the backfill begins. What was read before the frontier and the trail is not read again here;
-    `reread` does that.
+    `keep_from`: where the backfill begins.
     """
-    if due_at(state, now, poll_every) > now:
+    if due_at(state, now, poll_every) > now + min(EARLY, poll_every / 10):
         return []
     width = state.feed.width
     end = _snapped(now, width)
@@ -46,23 +47,6 @@ def wanted(state: FeedState, now: datetime, poll_every: timedelta, keep_from: da
     if state.oldest_at >= trail:
         return windows(head, end, width)
     return windows(head, state.oldest_at, width) + windows(trail, end, width)
-
-
-def reread(state: FeedState, now: datetime, keep_from: datetime) -> list[Window]:
-    """The part of the last 90 days that is read again at this poll, so that each day reads all of it once.
-
-    What was revised long after it was read is found so. The share of the UTC day that went by since the last poll is
-    the share of the 90 days: no state is kept. Meant for a feed that is due and was read to its end before.
-    """
-    if state.polled_at is None or state.oldest_at is None:
-        return []
-    today = _snapped(now, DAY)
-    spans = [_slice(today, max(state.polled_at, today), now)]
-    if state.polled_at < today:
-        yesterday = today - timedelta(days=1)
-        spans.insert(0, _slice(yesterday, max(state.polled_at, yesterday), today))
-    oldest = max(state.oldest_at, keep_from)
-    return [window for start, end in spans for window in windows(max(start, oldest), end, state.feed.width)]
 
 
 def windows(start_at: datetime, end_at: datetime, width: Width) -> list[Window]:
@@ -125,12 +109,6 @@ def requests_per_poll(feed: Feed, members: int) -> int:
     if feed.scope == EACH_MEMBER:
         return max(1, -(-buckets * members // ROWS_A_PAGE))
     return -(-buckets // BUCKETS_A_PAGE[feed.width])
-
-
-def _slice(midnight: datetime, start_at: datetime, end_at: datetime) -> Window:
-    """The part of the 90 days before a UTC day that belongs to a part of that day."""
-    oldest, days = midnight - WINDOW, WINDOW // timedelta(days=1)
-    return oldest + (start_at - midnight) * days, oldest + (end_at - midnight) * days
 
 
 def _snapped(at: datetime, width: int) -> datetime:

@@ -48,7 +48,9 @@ class Database:
     def query(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
         """The rows of a SELECT, or of a RETURNING inside a transaction, as they are read."""
         with explained(self.path):
-            yield from self._connection.execute(sql, parameters)
+            # Not `yield from`: left half read, that would close the cursor when the database is closed already.
+            for row in self._connection.execute(sql, parameters):  # noqa: UP028
+                yield row
 
     def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row, if there is one."""

@@ -67,7 +67,7 @@ def load(path: Path) -> Document:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
-        advice = "write one with `cp rules.example.yaml rules.yaml`, or name yours with --config FILE"
+        advice = "write one (the README has one of ten lines), or name yours with --config FILE"
         raise UsageError(f"There is no rules file {path}: {advice}.") from None
     except IsADirectoryError:
         raise UsageError(f"{path} is a directory: name the rules file in it with --config FILE.") from None
@@ -180,7 +180,7 @@ class _Builder:
             return
         self.seen = self.stack[0].place.children[0].value if root is not None else (1, 1)
         if root is None:
-            self._fault("the file is empty; begin with `cp rules.example.yaml rules.yaml`")
+            self._fault("the file is empty; begin with the ten lines of the README")
         elif isinstance(root, list):
             self._fault("the file is a bare list; if these are rules, indent them under a line `rules:`")
         else:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cli.office import NOW
+from usage_watch.cli.incidents import explained, urgent, what
+from usage_watch.cli.times import Reader
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import Contributor, Evidence, Fact, RuleName, Severity
+
+READER = Reader(ZoneInfo("Europe/Berlin"), NOW)
+HOUR = timedelta(hours=1)
+
+EVIDENCE = Evidence(
+    dataset="credit_usage",
+    bucket="1h",
+    unit="credits",
+    value=12_345,
+    limit=10_000,
+    score=7.25,
+    from_at=NOW.replace(minute=0) - 3 * HOUR,
+    until_at=NOW.replace(minute=0),
+    summary="12,345 credits in 3 h, over the critical limit of 10,000",
+    facts=(Fact("Usual for this hour", "3,100 to 4,900"),),
+    contributors=(
+        Contributor("Model", "claude-opus-4-8", 8_800, 0.71),
+        Contributor("Model", "claude-sonnet-4-8", -200, 0.02),
+    ),
+)
+INCIDENT = Incident(
+    id="inc_1",
+    fingerprint="f",
+    rule=RuleName("hourly", "threshold", "Hourly credits", "https://wiki.example.com/x"),
+    labels={"Model": "claude-opus-4-8"},
+    part=None,
+    period_at=None,
+    started_at=NOW - HOUR,
+    ended_at=None,
+    rank=2,
+    severity=Severity.CRITICAL,
+    evidence=EVIDENCE,
+    sequence=1,
+    history=False,
+    closed=None,
+    committed_at=NOW,
+)
+
+
+def test_everything_that_there_is_to_know_is_told() -> None:
+    assert list(explained(INCIDENT, READER)) == [
+        ("Incident", "inc_1"),
+        ("Rule", "hourly (threshold): Hourly credits"),
+        ("Model", "claude-opus-4-8"),
+        ("What", "12,345 credits in 3 h, over the critical limit of 10,000"),
+        ("Severity", "critical (level 2 of its rule)"),
+        ("Since", "14:05"),
+        ("Until", "open"),
+        ("Judged", "credit_usage, 12:00–15:00 (times in Europe/Berlin)"),
+        ("Value", "12,345 credits, at its worst; limit 10,000"),
+        ("Score", "7.25 standard deviations"),
+        ("Usual for this hour", "3,100 to 4,900"),
+        ("By Model", "claude-opus-4-8 +8,800 (71 %)"),
+        ("By Model", "claude-sonnet-4-8 -200 (2 %)"),
+        ("What to do", "https://wiki.example.com/x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"closed": "Its rule was removed."}, " (Its rule was removed)"),
+        ({"history": True}, " (from before the rule was first seen, told to nobody)"),
+    ],
+)
+def test_a_line_says_what_became_of_it(changes: dict[str, Any], said: str) -> None:
+    assert what(replace(INCIDENT, **changes)) == f"claude-opus-4-8: {EVIDENCE.summary}{said}"
+
+
+AGES = st.integers(0, 100)
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda severity, age, ended: replace(
+                INCIDENT,
+                severity=severity,
+                started_at=NOW - age * HOUR,
+                ended_at=None if ended is None else NOW - min(ended, age) * HOUR,
+            ),
+            st.sampled_from(Severity),
+            AGES,
+            st.none() | AGES,
+        )
+    )
+)
+def test_the_most_urgent_is_first(incidents: list[Incident]) -> None:
+    ordered = urgent(incidents)
+    for one, next_one in pairwise(ordered):
+        assert one.open >= next_one.open
+        if one.open and next_one.open:
+            assert (one.severity.weight, one.started_at) >= (next_one.severity.weight, next_one.started_at)
+        elif one.ended_at and next_one.ended_at:
+            assert one.ended_at >= next_one.ended_at
