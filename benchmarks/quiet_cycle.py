@@ -1,4 +1,4 @@
-"""A cycle without news: load, assess and commit at 100 series and 90 days of hours, beside a bare read of the same rows.
+"""A cycle without news: load, assess and commit at 100 series and 90 days of hours, beside a bare read of them.
 
 python benchmarks/quiet_cycle.py
 """

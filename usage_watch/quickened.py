@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,6 +23,8 @@ from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.errors import UsageWatchError
 
 _DONE = re.compile(r" info cycle\.done .*next_at=(\S+)")
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z (debug|info|warning|error|critical) |usage-watch: ")
+"""A line of the log, or of a complaint; everything else was printed for people."""
 _PATIENCE = 60.0
 """Seconds of real time that one cycle may take."""
 
@@ -38,7 +41,7 @@ class QuickenedDaemon:
         self._environ = {**environ, STEPPED: str(clock_file), "PYTHONUNBUFFERED": "1"}
         self._clock = clock
         self._process: subprocess.Popen[str] | None = None
-        self._threads: list[Thread] = []
+        self._reader: Thread | None = None
         self._cycles: SimpleQueue[datetime | None] = SimpleQueue()
 
     def __enter__(self) -> Self:
@@ -60,14 +63,15 @@ class QuickenedDaemon:
         """Start the process; each line that it prints goes to `printed`."""
         self._cycles = SimpleQueue()
         self._process = subprocess.Popen(  # noqa: S603
-            self._command, env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self._command,
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            # One pipe for both: what it printed in a cycle comes before the log's word that the cycle is done.
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        self._threads = [
-            Thread(target=_follow, args=(self._process.stdout, printed), daemon=True),
-            Thread(target=self._follow_log, args=(self._process.stderr, self._cycles), daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._reader = Thread(target=self._follow, args=(self._process.stdout, self._cycles, printed), daemon=True)
+        self._reader.start()
 
     def run_until(self, end_at: datetime) -> None:
         """Let it run every cycle that is due up to `end_at`, each at its own time."""
@@ -95,8 +99,13 @@ class QuickenedDaemon:
             raise UsageWatchError(f"the daemon ended, or made no progress; it said:\n{said}")
         return next_at
 
-    def _follow_log(self, lines: IO[str], cycles: SimpleQueue[datetime | None]) -> None:
+    def _follow(self, lines: IO[str], cycles: SimpleQueue[datetime | None], printed: Printed) -> None:
         for line in lines:
+            if not _LOGGED.match(line):
+                # A reader who has seen enough is met by the main thread, too, which knows what to do.
+                with suppress(BrokenPipeError):
+                    printed(line.rstrip("\n"))
+                continue
             self.log.append(line.rstrip("\n"))
             if found := _DONE.search(line):
                 cycles.put(datetime.fromisoformat(found[1]))
@@ -107,17 +116,10 @@ class QuickenedDaemon:
         assert process is not None
         process.send_signal(sign)
         code = process.wait()
-        for thread in self._threads:
-            thread.join()
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+        if self._reader is not None and process.stdout is not None:
+            self._reader.join()
+            process.stdout.close()
         return code
-
-
-def _follow(lines: IO[str], printed: Printed) -> None:
-    for line in lines:
-        printed(line.rstrip("\n"))
 
 
 def own_environment() -> dict[str, str]:

@@ -13,10 +13,10 @@ from tests.fakes.slack_api import HOOK, TOKEN, SlackApi, refusal
 from tests.fakes.smtp_server import ABORT, PASSWORD, USER, SmtpServer
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch.channels.base import Sender, Verdict
-from usage_watch.channels.log import LogSender
 from usage_watch.channels.email.mail import Mailbox
-from usage_watch.channels.slack import SlackApp, SlackHook
 from usage_watch.channels.email.smtp import Server, SmtpSender
+from usage_watch.channels.log import LogSender
+from usage_watch.channels.slack import SlackApp, SlackHook
 from usage_watch.channels.webhook import WebhookSender
 
 TIMEOUT = 5.0

@@ -17,8 +17,8 @@ import pytest
 from tests.channels.samples import delivery, member_day, message, notice
 from tests.fakes.slack_api import TOKEN, SlackApi
 from usage_watch.channels.base import Verdict
-from usage_watch.channels.log import LogSender
 from usage_watch.channels.email.mail import Mailbox, mail
+from usage_watch.channels.log import LogSender
 from usage_watch.channels.slack import SlackApp
 from usage_watch.channels.webhook.body import webhook_body
 from usage_watch.core.message import Message, Reason

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.channels.samples import delivery, hostile, hostile_pair
 from tests.fakes.slack_api import payload_fault
-from usage_watch.channels.log import LogSender
 from usage_watch.channels.email.mail import Mailbox, mail
+from usage_watch.channels.log import LogSender
 from usage_watch.channels.slack.blocks import blocks, escaped, fallback_text, text_size
 from usage_watch.core.message import Conversation, Message
 from usage_watch.core.wording import news

@@ -25,9 +25,9 @@ from usage_watch import __version__
 from usage_watch.channels import AnyChannel, WebhookSettings
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.http import http_verdict
-from usage_watch.channels.webhook.signature import signing_key
 from usage_watch.channels.webhook import WebhookSender
 from usage_watch.channels.webhook.body import webhook_body
+from usage_watch.channels.webhook.signature import signing_key
 from usage_watch.core.message import Reason
 from usage_watch.errors import SecretError
 from usage_watch.secret import complaints

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ZONE = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 11, 19, 18, 0, tzinfo=ZONE)
 """A Thursday; the same night each time, so that people can talk about it."""
+WIDTH = 80
+MARGIN = " " * len("Thu 18:00  ")
 
 RULES = """\
 timezone: Europe/Berlin
@@ -30,9 +32,12 @@ channels:
   screen: {{kind: log}}
 notify: [screen]
 rules:
-  - {{id: credits-cycle, kind: budget, limit: 440_000, levels: {{warning: 80%, critical: 100%}}}}
-  - {{id: runaway, kind: threshold, window: 3h, above: {{warning: 6_000, critical: 12_000}}}}
-  - {{id: opus-share, kind: threshold, where: {{Model: "claude-opus-*"}}, statistic: share, window: 6h, above: 92%}}
+  - {{id: credits-cycle, kind: budget, limit: 440_000,
+     levels: {{warning: 80%, critical: 100%}}}}
+  - {{id: runaway, kind: threshold, window: 3h,
+     above: {{warning: 6_000, critical: 12_000}}}}
+  - {{id: opus-share, kind: threshold, where: {{Model: "claude-opus-*"}},
+     statistic: share, window: 6h, above: 92%}}
   - {{id: unusual-hour, kind: zscore, method: plain, for_each: Model}}
 """
 
@@ -53,8 +58,11 @@ def demo() -> None:
     from usage_watch.quickened import QuickenedDaemon, own_environment
     from usage_watch.simulator import DEFAULT_KEY, SimulatorServer
 
-    _say("usage-watch demo: one night at a made-up organization of 40 people, told by the real daemon on a quickened")
-    _say("clock. The analytics API is simulated on this machine; the history, the rules and the messages are real.\n")
+    _say(
+        "usage-watch demo: one night at a made-up organization of 40 people, told by the\n"
+        "real daemon on a quickened clock. Only the analytics API is simulated; history,\n"
+        "rules and messages are real.\n"
+    )
     with tempfile.TemporaryDirectory(prefix="usage-watch-demo-") as folder:
         clock_file, rules = Path(folder, "clock"), Path(folder, "rules.yaml")
         clock = SteppedClock(clock_file)
@@ -130,8 +138,8 @@ def _print_message(line: str) -> None:
     """A message as the log channel prints it, but tighter: a blank line only before each."""
     if line and not line[0].isascii():
         _say("")
-    if line:
-        _say(f"    │ {line}")
+    for piece in textwrap.wrap(line, WIDTH - 8, subsequent_indent="  ", break_on_hyphens=False):
+        _say(f"    │ {piece}")
 
 
 def _shown_rules() -> str:
@@ -141,17 +149,24 @@ def _shown_rules() -> str:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(text, 100, subsequent_indent=" " * 11)
+    """As wide as a terminal, beside the time."""
+    return textwrap.fill(text, WIDTH, initial_indent=MARGIN, subsequent_indent=MARGIN, break_on_hyphens=False)[
+        len(MARGIN) :
+    ]
 
 
 def _end(requests: int) -> str:
-    return (
-        f"\nThat was {requests} requests, one SIGKILL, a sync that stopped, and no false word. What to do next:\n\n"
-        "    export PERPLEXITY_ANALYTICS_API_KEY=…     an admin makes it: Settings → Organization → Computer\n"
-        "    cp rules.example.yaml rules.yaml          one of everything; keep what you need\n"
-        "    usage-watch check                         every fault at its line, before anything runs\n"
-        "    usage-watch run                           the daemon\n"
-    )
+    return f"""
+That was {requests} requests, one SIGKILL and a sync that stopped: nothing lost, nothing
+told twice. What to do next:
+
+    export PERPLEXITY_ANALYTICS_API_KEY=…
+                          an admin makes it: Settings → Organization → Computer
+    cp rules.example.yaml rules.yaml
+                          one of everything; keep what you need
+    usage-watch check     every fault at its line, before anything runs
+    usage-watch run       the daemon
+"""
 
 
 def _say(text: str) -> None:
