@@ -11,21 +11,29 @@ from tests.rules.making import UTC_FILE
 from usage_watch.assess import Desk, Ledger, Outcome, assess
 from usage_watch.core.compose import Form
 from usage_watch.core.incident import Incident
-from usage_watch.core.message import Conversation
-from usage_watch.core.plan import Notification, Told
+from usage_watch.core.message import Severity
+from usage_watch.core.plan import Told
 from usage_watch.core.series import FeedHistory, History
-from usage_watch.rules import Rule, routes
-from usage_watch.rules.common import Notify
+from usage_watch.rules import Rule
 from usage_watch.store.alerts import AlertStore
+
+Notify = Sequence[str] | Mapping[str, Sequence[str]]
+"""Channels, or channels by severity."""
 
 
 def desk_of(notify: Mapping[str, Notify], machines: Sequence[str] = ("pager",)) -> Desk:
     """A desk that tells each rule's channels; `machines` are told one incident at a time."""
     return Desk(
         UTC_FILE,
-        {rule: routes(channels) for rule, channels in notify.items()},
+        {rule: _routes(channels) for rule, channels in notify.items()},
         Form(dict.fromkeys(machines, False), ZoneInfo("UTC")),
     )
+
+
+def _routes(notify: Notify) -> Mapping[Severity, Sequence[str]]:
+    if isinstance(notify, Mapping):
+        return {Severity(severity): channels for severity, channels in notify.items()}
+    return dict.fromkeys(Severity, notify)
 
 
 def applied(ledger: Ledger, outcome: Outcome, now: datetime) -> Ledger:
@@ -87,11 +95,6 @@ def said(outcome: Outcome, ledger: Ledger) -> list[str]:
     by_id = {incident.id: incident for incident in ledger.incidents}
     keys = [key for post in outcome.posts for key in post.keys]
     return [" ".join([key.reason, key.target, *by_id[key.incident_id].labels.values()]) for key in keys]
-
-
-def told_record(key: Notification, conversation: Conversation, at: datetime, counts: bool = True) -> Told:
-    """A notification that was promised."""
-    return Told(key, conversation, at, counts)
 
 
 def given_up(ledger: Ledger) -> Ledger:

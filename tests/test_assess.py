@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from tests.core.builders import DAILY, HOURLY, START, at, feed_history
 from tests.rules.making import made
-from tests.telling import Telling, desk_of, given_up, said
-from usage_watch.assess import REACH, Outcome, assess, judged_from, known_from, wanted
+from tests.telling import Notify, Telling, desk_of, given_up, said
+from usage_watch.assess import REACH, Outcome, judged_from, known_from, wanted
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Reason
-from usage_watch.core.series import FeedHistory, History
+from usage_watch.core.series import FeedHistory
 from usage_watch.rules import Rule
-from usage_watch.rules.common import Notify
 from usage_watch.store.alerts import AlertStore
 from usage_watch.store.database import open_for_writing
 
@@ -415,25 +414,6 @@ def test_a_ledger_reaches_as_far_back_as_anything_that_is_judged() -> None:
     incident = open_incident(world)
     assert known_from(world.rules, [incident], world.desk, LATE) == at(1) - timedelta(hours=2)
     assert known_from([], [], world.desk, LATE) == LATE - REACH
-
-
-def test_what_ended_where_judging_begins_is_not_taken_for_new() -> None:
-    """Over the months in which an old incident leaves the reach of judging, its row is never written again."""
-    world = telling()
-    counts = [10, 150, 10, 10] + [10] * 24 * 93
-    world.told(hourly(*counts[:4]), now(4))
-    for hours in range(24 * 89, 24 * 93, 7):
-        later = at(hours)
-        kept = [
-            each
-            for each in world.incidents
-            if each.open or each.ended_at >= known_from(world.rules, [], world.desk, later)
-        ]
-        ledger = replace(world.ledger, incidents=kept)
-        since = wanted(world.rules, kept, world.desk, later)[HOURLY]
-        first = max(0, int((since - START).total_seconds()) // 3600)
-        seen = feed_history({"": counts[first:hours]}, start_at=at(first))
-        assert assess(world.rules, History({HOURLY: seen}), ledger, world.desk, later) == EMPTY
 
 
 # ---- always ---------------------------------------------------------------------------------------------------------

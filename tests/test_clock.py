@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Timer
@@ -93,10 +93,10 @@ def test_a_clock_that_is_set_back_does_not_stretch_the_wait() -> None:
 
 
 @pytest.fixture
-def stepped(tmp_path: Path) -> Iterator[SteppedClock]:
+def stepped(tmp_path: Path) -> SteppedClock:
     clock = SteppedClock(tmp_path / "clock")
     clock.step(NOW)
-    yield clock
+    return clock
 
 
 @pytest.mark.parametrize("at", [NOW, NOW + timedelta(microseconds=123456), NOW - timedelta(days=400)])

@@ -191,6 +191,17 @@ def test_stopped_in_a_backfill_it_does_not_take_what_was_open_then_for_open_now(
     assert [each.history for each in AlertStore(office.database).incidents(ONE)] == [True]
 
 
+@pytest.mark.parametrize("jumps", [[-24, 0], [24, 0], [-24, 24, 0], [1, -1, 0]])
+def test_a_clock_that_jumps_tells_nothing_twice(office: Office, jumps: list[int]) -> None:
+    office.source.now = lambda: NOW
+    office.run()
+    for hours in jumps:
+        summary = office.run(NOW + timedelta(hours=hours))
+        assert (summary.outcome.posts, summary.fetched.failures) == ((), ())
+        assert office.clock.now() <= summary.next_at <= office.clock.now() + EVERY
+    assert office.told == ["fired"]
+
+
 # ---- what the rules file says ---------------------------------------------------------------------------------------
 
 
@@ -310,3 +321,14 @@ def test_a_budget_of_a_year_that_was_off_for_months_goes_on(archive: Archive) ->
     archive.save({"": counts + [0] * 24 * 115}, hour(24 * 120))
     assert len(archive.cycle(hour(24 * 120)).posts) == 1
     assert archive.reasons == [Reason.FIRED, Reason.CLOSED, Reason.FIRED]
+
+
+def test_what_ended_while_nobody_watched_for_months_is_told_once(archive: Archive) -> None:
+    archive.rules = [made("threshold", above=100)]
+    counts = [10, 150, 150] + [10] * (24 * 120 - 3)
+    archive.save({"": counts[:3]}, hour(3))
+    archive.cycle(hour(3))
+    archive.save({"": counts}, hour(24 * 120))
+    assert len(archive.cycle(hour(24 * 120)).posts) == 1
+    assert archive.reasons == [Reason.FIRED, Reason.RESOLVED]
+    assert archive.cycle(hour(24 * 120)) == Outcome()

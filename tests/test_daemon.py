@@ -64,10 +64,15 @@ class Night:
         """What the daemon says of each cycle."""
         self.clock.most = len(self.clock.waits) + cycles
         stop = Event()
+        if cycles == 0:
+            stop.set()
         environ = {"PERPLEXITY_ANALYTICS_API_KEY": DEFAULT_KEY}
-        with open_for_writing(self.folder / "usage-watch.db") as database, listening() as heard:
-            with Cycle(load(self.folder / "rules.yaml"), database, self.clock, stop, environ) as cycle:
-                daemon.run(cycle, self.clock, stop)
+        with (
+            open_for_writing(self.folder / "usage-watch.db") as database,
+            Cycle(load(self.folder / "rules.yaml"), database, self.clock, stop, environ) as cycle,
+            listening() as heard,
+        ):
+            daemon.run(cycle, self.clock, stop)
         return [fields for name, fields in zip(heard.names, heard.fields, strict=True) if name == "cycle.done"]
 
 
@@ -91,11 +96,7 @@ def test_it_polls_until_it_is_told_to_stop(night: Night) -> None:
 
 
 def test_told_to_stop_before_it_began_it_does_nothing(night: Night) -> None:
-    stop = Event()
-    stop.set()
-    with open_for_writing(night.folder / "usage-watch.db") as database:
-        with Cycle(load(night.folder / "rules.yaml"), database, night.clock, stop, {}) as cycle:
-            daemon.run(cycle, night.clock, stop)
+    assert night.watch(0) == []
     assert (night.clock.waits, len(night.source.requests)) == ([], 0)
 
 

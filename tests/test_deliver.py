@@ -168,14 +168,14 @@ def test_where_nobody_listens_nothing_was_sent_and_it_is_tried_again(mailroom: M
 
 def test_the_wait_at_most_doubles_up_to_a_quarter_of_an_hour(mailroom: Mailroom, pager: WebhookReceiver) -> None:
     mailroom.put(fired(1))
-    most = [timedelta(seconds=min(2 * 2**attempt, 900)) for attempt in range(20)]
+    most = [timedelta(seconds=min(2 * 2**attempt, 900)) for attempt in range(14)]
     pager.script.extend([Answer(500)] * len(most))
     waits = []
     for _ in most:
         mailroom.deliver()
         waits.append(mailroom.wait_until_due())
     assert all(timedelta(0) <= wait <= bound for wait, bound in zip(waits, most, strict=True))
-    assert len(set(waits)) > 10, "jittered"
+    assert len(set(waits)) > 7, "jittered"
     assert max(waits) > timedelta(minutes=1)
 
 

@@ -165,7 +165,7 @@ def test_a_failed_feed_is_asked_again_at_the_time_in_its_row_and_no_other_is(sou
     for _ in range(6):
         retry_at = source.state(QUERIES).retry_at
         assert retry_at is not None
-        assert source.fetch(QUERIES, at=retry_at - minutes(0.1)).failures == ()
+        assert source.fetch(QUERIES, at=retry_at - minutes(0.6)).failures == ()
         waits.append((retry_at - at) / minutes(1))
         at = retry_at
         assert len(source.fetch(QUERIES, at=at).failures) == 1

@@ -123,6 +123,12 @@ def test_its_own_breaches_are_left_out_of_what_is_learned() -> None:
     assert set(found.centers[6:].tolist()) == {100.0}
 
 
+@pytest.mark.parametrize(("value", "learned"), [(140.0, True), (141.0, False), (60.0, True), (59.0, False)])
+def test_what_stands_exactly_at_the_limit_is_learned(value: float, learned: bool) -> None:
+    centers = daily([100.0] * 10 + [value] + [100.0] * 4, days=7).centers
+    assert (centers[13] != 100) == learned
+
+
 def test_of_breaches_in_a_row_only_a_fourth_day_is_learned() -> None:
     found = daily([100.0] * 10 + [1000.0] * 12, days=7)
     assert set(found.centers[6:16].tolist()) == {100.0}

@@ -31,6 +31,18 @@ def test_a_choice_takes_what_matches_and_only_a_star_is_special(
     assert [value for value in takes + leaves if choice.takes(value)] == takes
 
 
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (Choice(("claude-*",)), "claude-*"),
+        (Choice(("a", "b")), "a or b"),
+        (Choice(("a", "b"), negated=True), "all but a or b"),
+    ],
+)
+def test_a_choice_is_said_in_words(choice: Choice, said: str) -> None:
+    assert choice.said == said
+
+
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_a_pattern_without_a_star_takes_exactly_itself(pattern: str, value: str) -> None:
     literal = pattern.replace("*", "")

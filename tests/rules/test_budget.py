@@ -84,6 +84,17 @@ def test_levels_that_mean_nothing_are_refused(written: Any, says: str) -> None:
         rule(levels=written)
 
 
+def test_as_many_levels_as_there_are_percents_are_taken() -> None:
+    found = rule(levels=[f"{share}%" for share in range(1, 101)])
+    assert ranks(one(feed_history({"": [1, 98, 1, 5]}), levels=[f"{share}%" for share in range(1, 101)])) == [
+        1,
+        99,
+        100,
+        100,
+    ]
+    assert found.levels[-1].severity == "critical"
+
+
 @pytest.mark.parametrize("limit", [-1, float("nan"), float("inf"), "5", True, None])
 def test_a_limit_is_a_finite_number_from_0_up(limit: Any) -> None:
     with pytest.raises(ValidationError, match="limit"):
@@ -190,6 +201,12 @@ def test_periods_of_daily_buckets_snap_to_utc_days(fields: dict[str, Any]) -> No
 def test_other_periods_are_refused(period: Any) -> None:
     with pytest.raises(ValidationError, match="period"):
         rule(period=period)
+
+
+def test_a_period_of_days_needs_its_first() -> None:
+    with pytest.raises(ValidationError) as caught:
+        rule(period={"every": "30d"})
+    assert [error["loc"][-1] for error in caught.value.errors()] == ["from"]
 
 
 def test_a_described_period_may_be_read_again() -> None:
@@ -299,6 +316,11 @@ def test_each_member_has_a_budget_in_each_period() -> None:
     found = judged(history, for_each="member", period="day")
     assert [each.labels["member"] for each in found] == ["ana@x"] * 3 + ["bo@x"] * 3
     assert [ranks(each) for each in found] == [[1]] * 3 + [[0]] * 3
+
+
+def test_where_an_axis_was_not_answered_nothing_is_known_of_it() -> None:
+    history = feed_history({"": [9, 9, 9], "Model=a": [9, 0, 9]}, unanswered={"Model": (1,)})
+    assert spelled(one(history, where={"Model": "a"})) == ".?."
 
 
 def test_where_narrows_what_is_budgeted() -> None:

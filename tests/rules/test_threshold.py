@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.core.builders import DAILY, HOURLY, MEMBER_DAYS, at, feed_history, spelled
 from tests.rules.making import UTC_FILE, made, problems
@@ -54,6 +55,12 @@ def test_what_stands_exactly_at_clear_at_is_clear(hundredth: int, off: int, side
     percent = 100 - off if side == "above" else 100 + off
     found = one(feed_history({"": [hundredth * percent]}), clear_at=f"{percent}%", **{side: limit})
     assert spelled(found) == "."
+
+
+@pytest.mark.parametrize("value", ["5", True, -1, float("nan"), float("inf")])
+def test_the_least_total_is_a_finite_number_from_0_up(value: Any) -> None:
+    with pytest.raises(ValidationError, match="min_total"):
+        made("threshold", above=1, statistic="share", min_total=value)
 
 
 def test_findings_say_what_was_judged_and_the_limit_reached() -> None:
@@ -225,6 +232,7 @@ def test_a_members_share_is_of_that_members_total() -> None:
         ({"above": "60%"}, "above", "is a share, but this rule judges totals"),
         ({"above": "160%", "statistic": "share"}, "above", "cannot be: no share is more than 100 %"),
         ({"above": "100%", "statistic": "share"}, "above", "cannot be: no share is more than 100 %"),
+        ({"above": {"info": "5%", "critical": "160%"}, "statistic": "share"}, "above", "no share is more than 100 %"),
         ({"below": "101%", "statistic": "share"}, "below", "cannot be: no share is more than 100 %"),
         ({"above": 1, "clear_at": "110%"}, "clear_at", "must be at most 100% of the lowest level"),
         ({"below": 1, "clear_at": "90%"}, "clear_at", "must be at least 100% of the lowest level"),

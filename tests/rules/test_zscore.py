@@ -81,6 +81,7 @@ def test_what_its_types_cannot_catch_is_said(fields: dict[str, Any], field: str,
         {"above": {"info": 1, "critical": 2}, "clear_at": "100%", "baseline": "3d"},
         {"statistic": "share", "min_total": 5, "window": "24h"},
         {"dataset": "brand_new", "window": "2h"},
+        {"dataset": "daily_active_users", "window": "1d"},
     ],
 )
 def test_nothing_is_wrong_with_these(fields: dict[str, Any]) -> None:
@@ -125,6 +126,21 @@ def test_deviations_are_judged_in_standard_deviations(
 ) -> None:
     for value, state in zip(values, states, strict=True):
         assert spelled(newest([value], method=method, **fields)) == state
+
+
+@pytest.mark.parametrize(("method", "score"), [("plain", 5.0), ("robust", 100 / 20 / 1.4826)])
+def test_each_method_has_a_spread_of_its_own(method: str, score: float) -> None:
+    history = feed_history({"": [80, 120] * 5 + [200]}, DAILY)
+    (found,) = judged(history, 240, bucket="1d", baseline="8d", method=method)
+    assert found.scores is not None
+    assert found.scores.tolist() == [pytest.approx(score)]
+
+
+@pytest.mark.parametrize("field", ["min_change", "min_total"])
+@pytest.mark.parametrize("value", ["5", True, -1, float("nan"), float("inf")])
+def test_amounts_are_finite_numbers_from_0_up(field: str, value: Any) -> None:
+    with pytest.raises(ValidationError, match=field):
+        zscore(statistic="share", **{field: value})
 
 
 def test_findings_say_what_was_usual_and_where_the_level_begins() -> None:
@@ -173,7 +189,7 @@ def test_what_was_never_fetched_is_no_fall() -> None:
 
 
 def test_a_thin_share_is_clear_and_is_not_learned() -> None:
-    counts = {"": [100] * 10 + [4, 4, 4, 4, 100], "Model=a": [10] * 10 + [4, 4, 4, 4, 10]}
+    counts = {"": [100] * 10 + [40, 40, 40, 40, 100], "Model=a": [10] * 10 + [5, 5, 5, 5, 10]}
     (found,) = judged(
         feed_history(counts, DAILY), 240, bucket="1d", statistic="share", where={"Model": "a"}, min_total=50
     )
