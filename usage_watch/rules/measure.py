@@ -1,18 +1,26 @@
-"""The statistics that threshold and zscore judge: totals and shares over a trailing window."""
+"""What threshold and zscore have in common: they judge a total or a share over a trailing window."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
+from usage_watch.core.datasets import DATASETS
+from usage_watch.core.episode import Findings
+from usage_watch.core.message import Evidence, Fact
 from usage_watch.core.selection import Selection, select
 from usage_watch.core.series import FeedHistory, Flags, Floats, Ints
 from usage_watch.core.stats.windows import all_true, trailing_sum
-from usage_watch.core.units import number
-from usage_watch.rules.evidence import amount
+from usage_watch.core.units import Duration, number, spell_duration
+from usage_watch.rules.common import FileDefaults, Problem, Rule, buckets
+from usage_watch.rules.evidence import amount, around, week_before
 
 
 class Statistic(StrEnum):
@@ -69,6 +77,66 @@ def measure(
     return measured
 
 
-def said(value: float, statistic: Statistic, unit: str) -> str:
-    """A measured value in words: `12,345 credits`, `63 % of credits`."""
-    return f"{number(value)} % of {unit}" if statistic == Statistic.SHARE else amount(value, unit)
+class MeasuredRule(Rule):
+    """A rule that judges a statistic over a trailing window, bucket by bucket."""
+
+    statistic: Statistic = Statistic.TOTAL
+    """`total`, or `share`: the part of the dataset's total, in percent."""
+    window: Duration | None = None
+    """The trailing sum over this long is judged; one bucket by default."""
+    min_total: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0
+    """A share of less than this total says nothing."""
+
+    later_values: ClassVar[Mapping[str, frozenset[str]]] = {"statistic": LATER_STATISTICS}
+
+    @abstractmethod
+    def judge_one(self, measured: Measured, first: int) -> Findings:
+        """Judge one series' buckets from the index `first` on."""
+
+    def durations(self) -> dict[str, timedelta | None]:
+        return {**super().durations(), "window": self.window}
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        if self.min_total and self.statistic != Statistic.SHARE:
+            yield Problem(("min_total",), "belongs to `statistic: share`; leave it out for totals")
+        known = DATASETS.get(self.dataset)
+        if self.window_buckets > 1 and known is not None and not known.additive:
+            never = f"cannot sum {self.dataset} over several days: a member counts on each; leave it out"
+            yield Problem(("window",), never)
+
+    def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
+        first = int(np.searchsorted(history.starts, int(since.timestamp())))
+        series = measure(history, self.selection, self.statistic, self.window_buckets, self.min_total)
+        return [self.judge_one(measured, first) for measured in series]
+
+    @property
+    def window_buckets(self) -> int:
+        """`window` in buckets."""
+        return buckets(self.window, self.width) or 1
+
+    @property
+    def span(self) -> timedelta:
+        """How long the judged window is."""
+        return timedelta(seconds=self.window_buckets * self.width)
+
+    def said(self, value: float) -> str:
+        """A measured value in words: `12,345 credits`, `63 % of credits`."""
+        if self.statistic == Statistic.SHARE:
+            return f"{number(value)} % of {self.unit}"
+        return amount(value, self.unit)
+
+    def words(self, findings: Findings, index: int, limit: float, against: str, facts: tuple[Fact, ...]) -> Evidence:
+        """The evidence of a window: what was measured, against what, the rule's own facts, and a week before."""
+        value = float(findings.values[index])
+        return around(
+            findings,
+            index,
+            self.span,
+            dataset=self.dataset,
+            unit="%" if self.statistic == Statistic.SHARE else self.unit,
+            value=value,
+            limit=limit,
+            summary=f"{self.said(value)} in {spell_duration(self.span)}, {against}",
+            facts=(*self.narrowed(), *facts, *week_before(findings, index, self.said)),
+        )

@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
-from usage_watch.core.datasets import DATASETS
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.message import Evidence, Fact, Severity
-from usage_watch.core.series import FeedHistory
-from usage_watch.core.units import Duration, Percent, number, percent, spell_duration
-from usage_watch.rules.common import FileDefaults, Limit, Limits, Problem, Rule, Share, buckets
-from usage_watch.rules.evidence import around, week_before
-from usage_watch.rules.measure import LATER_STATISTICS, Measured, Statistic, measure, said
+from usage_watch.core.units import Percent, number, percent
+from usage_watch.rules.common import FileDefaults, Limit, Limits, Problem, Share
+from usage_watch.rules.measure import Measured, MeasuredRule, Statistic
 
 
-class ThresholdRule(Rule):
+class ThresholdRule(MeasuredRule):
     """Speaks when a count, or a share of the total, over a trailing window stands above or below a limit."""
 
     kind: Literal["threshold"]
-    window: Duration | None = None
-    """The trailing sum over this long is judged; one bucket by default."""
-    statistic: Statistic = Statistic.TOTAL
-    """`total`, or `share`: the part of the dataset's total, in percent."""
     above: Limit | Limits | None = None
     """Speaks when greater than this; one number is a warning."""
     below: Limit | Limits | None = None
     """Speaks when less than this, once settled."""
     clear_at: Percent | None = None
     """Where it is clear again, in percent of the lowest level: 90% for `above`, 110% for `below`."""
-    min_total: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0
-    """A share of less than this total says nothing."""
-
-    later_values: ClassVar[Mapping[str, frozenset[str]]] = {"statistic": LATER_STATISTICS}
-
-    def durations(self) -> dict[str, timedelta | None]:
-        return {**super().durations(), "window": self.window}
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()
@@ -47,13 +32,6 @@ class ThresholdRule(Rule):
             yield Problem((), "needs a limit: write either `above` or `below`, and not both")
         else:
             yield from self._limit_problems("above" if self.above is not None else "below")
-        if self.min_total and self.statistic != Statistic.SHARE:
-            yield Problem(("min_total",), "belongs to `statistic: share`; leave it out for totals")
-        known = DATASETS.get(self.dataset)
-        if self.window_buckets > 1 and known is not None and not known.additive:
-            yield Problem(
-                ("window",), f"cannot sum {self.dataset} over several days: a member counts on each; leave it out"
-            )
 
     def _limit_problems(self, name: str) -> Iterator[Problem]:
         limits = [level.limit for level in self.levels]
@@ -80,11 +58,6 @@ class ThresholdRule(Rule):
         return () if written is None else (Level(Severity.WARNING, written),)
 
     @property
-    def window_buckets(self) -> int:
-        """`window` in buckets."""
-        return buckets(self.window, self.width) or 1
-
-    @property
     def _sign(self) -> int:
         """1 where more is worse, -1 where less is."""
         return 1 if self.above is not None else -1
@@ -93,12 +66,7 @@ class ThresholdRule(Rule):
         reach = self.window_buckets + self.for_buckets
         return since - timedelta(seconds=reach * self.width)
 
-    def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
-        first = int(np.searchsorted(history.starts, int(since.timestamp())))
-        series = measure(history, self.selection, self.statistic, self.window_buckets, self.min_total)
-        return [self._judge_one(measured, first) for measured in series]
-
-    def _judge_one(self, measured: Measured, first: int) -> Findings:
+    def judge_one(self, measured: Measured, first: int) -> Findings:
         """Judge with the sign turned so that more is always worse."""
         sign = self._sign
         limits = np.array([level.limit for level in self.levels])
@@ -120,31 +88,10 @@ class ThresholdRule(Rule):
 
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
         level = self.levels[rank - 1]
-        value = float(findings.values[index])
-        unit = "%" if self.statistic == Statistic.SHARE else self.unit
         side = "over" if self._sign > 0 else "under"
-        window = timedelta(seconds=self.window_buckets * self.width)
-        summary = (
-            f"{self._said(value)} in {spell_duration(window)}, {side} the {level.severity} limit of {self._bare(level)}"
-        )
-        return around(
-            findings,
-            index,
-            window,
-            dataset=self.dataset,
-            unit=unit,
-            value=value,
-            limit=level.limit,
-            summary=summary,
-            facts=(
-                *self.narrowed(),
-                Fact("Limits", ", ".join(f"{each.severity} {self._bare(each)}" for each in self.levels)),
-                *week_before(findings, index, self._said),
-            ),
-        )
-
-    def _said(self, value: float) -> str:
-        return said(value, self.statistic, self.unit)
+        against = f"{side} the {level.severity} limit of {self._bare(level)}"
+        limits = Fact("Limits", ", ".join(f"{each.severity} {self._bare(each)}" for each in self.levels))
+        return self.words(findings, index, level.limit, against, (limits,))
 
     def _bare(self, level: Level) -> str:
         return percent(level.limit / 100) if self.statistic == Statistic.SHARE else number(level.limit)

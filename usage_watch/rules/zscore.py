@@ -10,15 +10,13 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from usage_watch.core.datasets import DATASETS
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.message import Evidence, Fact, Severity
-from usage_watch.core.series import HOUR, FeedHistory, Floats
+from usage_watch.core.series import HOUR, Floats
 from usage_watch.core.stats.rolling import EMBARGO, plain, robust, score
 from usage_watch.core.units import Duration, Percent, number, spell_duration
-from usage_watch.rules.common import FileDefaults, Problem, Rule, Strict, buckets
-from usage_watch.rules.evidence import around, week_before
-from usage_watch.rules.measure import LATER_STATISTICS, Measured, Statistic, measure, said
+from usage_watch.rules.common import FileDefaults, Problem, Strict
+from usage_watch.rules.measure import Measured, MeasuredRule
 
 Score = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
@@ -51,7 +49,7 @@ class Scores(Strict):
     """Somebody should look now."""
 
 
-class ZscoreRule(Rule):
+class ZscoreRule(MeasuredRule):
     """Speaks when a count, or a share, deviates from its usual by so many standard deviations."""
 
     kind: Literal["zscore"]
@@ -63,26 +61,20 @@ class ZscoreRule(Rule):
     """The score from which it speaks; one number is a warning."""
     direction: Direction = Direction.UP
     """`up`, `down` or `both`."""
-    statistic: Statistic = Statistic.TOTAL
-    """`total`, or `share`: the part of the dataset's total, in percent."""
-    window: Duration | None = None
-    """The trailing sum over this long is judged; one bucket by default."""
     min_change: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 10
     """A smaller deviation than this is no news, in the rule's unit."""
     min_relative: Percent = Field("25%", validate_default=True)
     """A smaller deviation than this part of the usual is no news."""
-    min_total: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0
-    """A share of less than this total says nothing."""
     clear_at: Percent = Field("60%", validate_default=True)
     """Where it is clear again, in percent of the lowest level."""
 
     later_values: ClassVar[Mapping[str, frozenset[str]]] = {
+        **MeasuredRule.later_values,
         "method": frozenset({"seasonal"}),
-        "statistic": LATER_STATISTICS,
     }
 
     def durations(self) -> dict[str, timedelta | None]:
-        return {**super().durations(), "window": self.window, "baseline": self.baseline}
+        return {**super().durations(), "baseline": self.baseline}
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()
@@ -95,13 +87,6 @@ class ZscoreRule(Rule):
             )
         if self.baseline < timedelta(days=3):
             yield Problem(("baseline",), "is too short to know what is usual; write 3d or more")
-        if self.min_total and self.statistic != Statistic.SHARE:
-            yield Problem(("min_total",), "belongs to `statistic: share`; leave it out for totals")
-        known = DATASETS.get(self.dataset)
-        if self.window_buckets > 1 and known is not None and not known.additive:
-            yield Problem(
-                ("window",), f"cannot sum {self.dataset} over several days: a member counts on each; leave it out"
-            )
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -109,11 +94,6 @@ class ZscoreRule(Rule):
             return (Level(Severity.WARNING, self.above),)
         pairs = ((severity, getattr(self.above, severity.value)) for severity in Severity)
         return tuple(Level(severity, limit) for severity, limit in pairs if limit is not None)
-
-    @property
-    def window_buckets(self) -> int:
-        """`window` in buckets."""
-        return buckets(self.window, self.width) or 1
 
     @property
     def resolve_buckets(self) -> int:
@@ -126,12 +106,7 @@ class ZscoreRule(Rule):
         reach = 2 * (self.baseline + timedelta(seconds=EMBARGO)) + timedelta(days=1)
         return since - reach - timedelta(seconds=self.window_buckets * self.width)
 
-    def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
-        first = int(np.searchsorted(history.starts, int(since.timestamp())))
-        series = measure(history, self.selection, self.statistic, self.window_buckets, self.min_total)
-        return [self._judge_one(measured, first) for measured in series]
-
-    def _judge_one(self, measured: Measured, first: int) -> Findings:
+    def judge_one(self, measured: Measured, first: int) -> Findings:
         """The limits of the findings are in the rule's unit: where the level that was reached begins."""
         limits = np.array([level.limit for level in self.levels])
         spread = plain if self.method == Method.PLAIN else robust
@@ -169,26 +144,12 @@ class ZscoreRule(Rule):
             raise TypeError("findings of a zscore have scores and what was usual")
         value, z, center = (float(array[index]) for array in (findings.values, findings.scores, findings.usual))
         spread = (value - center) / z
-        window = timedelta(seconds=self.window_buckets * self.width)
         low, high = max(0.0, center - 2 * spread), center + 2 * spread
         side, sign = ("over", 1) if z > 0 else ("under", -1)
         levels = ", ".join(f"{each.severity} from {number(each.limit)}" for each in self.levels)
-        return around(
-            findings,
-            index,
-            window,
-            dataset=self.dataset,
-            unit="%" if self.statistic == Statistic.SHARE else self.unit,
-            value=value,
-            limit=max(0.0, center + sign * self.levels[rank - 1].limit * spread),
-            summary=f"{self._said(value)} in {spell_duration(window)}, usually {number(low)} to {number(high)}",
-            facts=(
-                *self.narrowed(),
-                Fact("How unusual", f"{number(abs(z))} standard deviations {side} the usual; {levels}"),
-                Fact("Learned from", f"the {spell_duration(self.baseline)} that ended two days before"),
-                *week_before(findings, index, self._said),
-            ),
+        limit = max(0.0, center + sign * self.levels[rank - 1].limit * spread)
+        facts = (
+            Fact("How unusual", f"{number(abs(z))} standard deviations {side} the usual; {levels}"),
+            Fact("Learned from", f"the {spell_duration(self.baseline)} that ended two days before"),
         )
-
-    def _said(self, value: float) -> str:
-        return said(value, self.statistic, self.unit)
+        return self.words(findings, index, limit, f"usually {number(low)} to {number(high)}", facts)

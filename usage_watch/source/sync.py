@@ -34,7 +34,8 @@ def wanted(state: FeedState, now: datetime, poll_every: timedelta, keep_from: da
 
     `keep_from`: where the backfill begins.
     """
-    if due_at(state, now, poll_every) > now + min(EARLY, poll_every / 10):
+    early = min(EARLY, poll_every / 10) if state.retry_at is None else timedelta(0)
+    if due_at(state, now, poll_every) > now + early:
         return []
     width = state.feed.width
     end = _snapped(now, width)
