@@ -70,7 +70,7 @@ def test_a_message_says_how_fresh_its_data_was() -> None:
 def test_a_rise_through_several_levels_tells_only_the_highest() -> None:
     world = telling()
     assert world.told(hourly(10, 300, unsettled=1), now(2)) == ["fired ops"]
-    assert (world.one.rank, world.one.severity) == (2, "critical")
+    assert (world.one.rank, world.one.severity) == (3, "critical")
     assert world.why == ["It is open at critical."]
 
 
@@ -80,7 +80,14 @@ def test_each_level_is_told_once_and_falling_is_silent() -> None:
     assert world.told(hourly(*hours), now(2)) == ["fired ops"]
     told = [world.told(hourly(*hours, *more), now(2 + len(more))) for more in ([300], [300, 150], [300, 150, 400])]
     assert told == [["escalated ops"], [], []]
-    assert world.why[1:] == ["It rose to critical, level 2."]
+    assert world.why[1:] == ["It rose to critical."]
+
+
+def test_a_level_more_in_the_file_is_no_rise() -> None:
+    world = telling(above={"warning": 100})
+    assert world.told(hourly(10, 150), now(2)) == ["fired ops"]
+    changed(world, above={"info": 50, "warning": 100, "critical": 200})
+    assert [world.told(hourly(10, 150, *more), now(3)) for more in ([150], [150, 300])] == [[], ["escalated ops"]]
 
 
 def test_severities_are_routed_and_an_escalation_reaches_those_who_did_not_hear_of_it() -> None:
@@ -376,7 +383,7 @@ def test_a_level_that_was_revised_away_and_is_reached_again_is_not_told_again() 
     world = budget()
     assert world.told(hourly(600, 250, unsettled=2), now(2)) == ["fired ops"]
     assert world.told(hourly(600, 0, unsettled=2), now(3)) == []
-    assert world.one.rank == 1
+    assert world.one.severity == "info"
     assert world.told(hourly(600, 250, unsettled=2), now(4)) == []
     assert world.told(hourly(600, 500, unsettled=2), now(5)) == ["escalated ops"]
 

@@ -166,6 +166,7 @@ def _happenings(rule: Rule, feed: FeedHistory, since: datetime, defaults: FileDe
 
 def _happening(rule: Rule, findings: Findings, run: Run, defaults: FileDefaults) -> Happening:
     latest = run.latest
+    level = rule.levels[latest.rank - 1]
     return Happening(
         rule=RuleName(rule.id, rule.kind, rule.title or rule.id, rule.runbook),
         labels=findings.labels,
@@ -173,8 +174,8 @@ def _happening(rule: Rule, findings: Findings, run: Run, defaults: FileDefaults)
         period_at=findings.period_at,
         started_at=from_epoch(run.started_at),
         ended_at=None if run.ended_at is None else from_epoch(run.ended_at),
-        rank=latest.rank,
-        severity=rule.levels[latest.rank - 1].severity,
+        rank=level.grade,
+        severity=level.severity,
         evidence=rule.evidence(findings, latest.peak, latest.rank, defaults),
         closed=findings.closed if latest.ended else None,
     )
@@ -227,7 +228,7 @@ def _decisions(
 def _why(key: Notification, incident: Incident) -> str:
     return {
         Reason.FIRED: f"It is open at {incident.severity}.",
-        Reason.ESCALATED: f"It rose to {incident.severity}, level {incident.rank}.",
+        Reason.ESCALATED: f"It rose to {incident.severity}.",
         Reason.RESOLVED: "It has ended.",
         Reason.CLOSED: incident.closed or "It was closed.",
     }[key.reason]

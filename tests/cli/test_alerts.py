@@ -21,7 +21,6 @@ INCIDENT = {
     "part",
     "period",
     "severity",
-    "level",
     "open",
     "started_at",
     "ended_at",
@@ -127,7 +126,7 @@ def test_one_is_explained(cli: Cli, watched: Path) -> None:
     facts = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in out.split("\n\n")[0].splitlines())
     assert facts["Incident"] == runaway["id"]
     assert facts["What"] == "18,000 credits in 3 h, over the warning limit of 2,000"
-    assert facts["Severity"] == "warning (level 1 of its rule)"
+    assert facts["Severity"] == "warning"
     assert (facts["Since"], facts["Until"]) == ("12:00", "open")
     assert facts["Judged"].startswith("credit_usage, 1")
     assert facts["Value"] == "18,000 credits, at its worst; limit 2,000"

@@ -60,7 +60,7 @@ def test_everything_that_there_is_to_know_is_told() -> None:
         ("Rule", "hourly (threshold): Hourly credits"),
         ("Model", "claude-opus-4-8"),
         ("What", "12,345 credits in 3 h, over the critical limit of 10,000"),
-        ("Severity", "critical (level 2 of its rule)"),
+        ("Severity", "critical"),
         ("Since", "14:05"),
         ("Until", "open"),
         ("Judged", "credit_usage, 12:00–15:00 (times in Europe/Berlin)"),

@@ -14,7 +14,7 @@ from usage_watch.core.message import Severity
 from usage_watch.core.selection import Choice, Selection
 from usage_watch.core.series import DAY, HOUR
 from usage_watch.rules import AnyRule, FileDefaults, Rule, routes
-from usage_watch.rules.common import Limits, Share
+from usage_watch.rules.common import Limits, Share, levels_of
 from usage_watch.rules.threshold import ThresholdRule
 
 
@@ -51,7 +51,7 @@ def test_levels_stand_in_the_order_of_their_severity() -> None:
         ("warning", 5000.0),
         ("critical", 10_000.0),
     ]
-    assert Limits().given() == []
+    assert levels_of(Limits()) == ()
 
 
 # ---- width, feed, selection ------------------------------------------------------------------------------------------
@@ -274,3 +274,11 @@ def test_a_kind_must_answer_for_itself() -> None:
 
 def test_a_days_wide_look_back_is_in_days() -> None:
     assert made("threshold", above=1, bucket="1d", window="7d").durations()["window"] == timedelta(days=7)
+
+
+@pytest.mark.parametrize("value", [["A", "B"], "A*", {"not": "A"}])
+def test_values_that_overlap_are_not_summed(value: object) -> None:
+    assert "overlap" in problems("threshold", dataset="query_volume", where={"project": value}, above=1)[0][1]
+    assert not problems("threshold", dataset="query_volume", where={"Feature": value}, above=1)
+    assert not problems("threshold", dataset="query_volume", where={"project": "A"}, above=1)
+    assert not problems("threshold", dataset="unheard_of", where={"project": value}, above=1)

@@ -50,7 +50,7 @@ def explained(incident: Incident, reader: Reader) -> Iterator[tuple[str, str]]:
     yield "Rule", _rule(incident)
     yield from incident.labels.items()
     yield "What", evidence.summary
-    yield "Severity", f"{incident.severity} (level {incident.rank} of its rule)"
+    yield "Severity", incident.severity
     yield "Since", _began(incident, reader)
     yield "Until", _ended(incident, reader)
     if incident.closed:
@@ -86,7 +86,6 @@ def incident_json(incident: Incident) -> dict[str, Any]:
         "part": incident.part,
         "period": incident.period_at,
         "severity": incident.severity,
-        "level": incident.rank,
         "open": incident.open,
         "started_at": incident.started_at,
         "ended_at": incident.ended_at,

@@ -30,11 +30,13 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One step of a rule; its rank is its place in the rule's list, from 1."""
+    """One step of a rule; its rank in findings is its place in the rule's list, from 1."""
 
     severity: Severity
     limit: float
     """In the unit of the rule's statistic; a score for zscore, an amount for a budget."""
+    grade: int
+    """From 1. Higher is graver, and means the same when other levels come or go: an edit must not escalate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Incident:
     ended_at: datetime | None
     """End of its last bucket; None while it goes on."""
     rank: int
-    """The highest level reached, counted from 1 in the order of the rule's levels."""
+    """The grade of the highest level reached."""
     severity: Severity
     evidence: Evidence
     """The bucket at which it stood highest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
@@ -132,7 +133,7 @@ class BudgetRule(Rule):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        return tuple(Level(severity, self.limit * share / 100) for severity, share in self.levels_)
+        return tuple(Level(each, self.limit * share / 100, math.ceil(100 * share)) for each, share in self.levels_)
 
     def periods(self, defaults: FileDefaults) -> Periods:
         """Days of members are UTC days, and so are all other daily buckets: their periods snap to them."""

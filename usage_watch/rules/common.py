@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from usage_watch.core.datasets import DATASETS
+from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.message import Evidence, Fact, Severity
 from usage_watch.core.selection import MEMBER, Choice, Selection
@@ -80,10 +80,14 @@ class Limits(Strict):
     critical: Limit | None = None
     """Somebody should look now."""
 
-    def given(self) -> list[Level]:
-        """The levels that were written, in the order of their severity."""
-        pairs = ((severity, getattr(self, severity.value)) for severity in Severity)
-        return [Level(severity, limit) for severity, limit in pairs if limit is not None]
+
+def levels_of(written: BaseModel | float | None) -> tuple[Level, ...]:
+    """Limits by severity, or one number, which is a warning, as levels in the order of their severity."""
+    if written is None or isinstance(written, int | float):
+        given = {Severity.WARNING: written}
+    else:
+        given = {severity: getattr(written, severity.value) for severity in Severity}
+    return tuple(Level(each, limit, 1 + each.weight) for each, limit in given.items() if limit is not None)
 
 
 Notify = list[str] | dict[Severity, list[str]]
@@ -178,12 +182,21 @@ class Rule(Strict):
         answer = self.answer()
         if isinstance(answer, Refusal):
             yield Problem(answer.field, answer.message)
+        yield from self._sums_twice()
         for name, value in self.durations().items():
             if value is not None and (value <= timedelta(0) or value.total_seconds() % self.width):
                 bucket = "hours" if self.width == HOUR else "days"
                 yield Problem(
                     (name,), f"is not a whole number of buckets; this rule judges {bucket}, so write whole {bucket}"
                 )
+
+    def _sums_twice(self) -> Iterator[Problem]:
+        known = DATASETS.get(self.dataset)
+        overlapping = frozenset[str]() if known is None else known.overlapping
+        for name, value in self.where.items():
+            if find_axis(name, overlapping) and (not isinstance(value, str) or "*" in value):
+                several = f"may sum values of {name} that overlap, so that usage would count twice; write one"
+                yield Problem(("where", name), several)
 
     # ---- what follows from the fields --------------------------------------------------------------------------
 

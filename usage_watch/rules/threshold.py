@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from usage_watch.core.episode import Findings, Level
-from usage_watch.core.message import Evidence, Fact, Severity
+from usage_watch.core.message import Evidence, Fact
 from usage_watch.core.units import Percent, number, percent
-from usage_watch.rules.common import FileDefaults, Limit, Limits, Problem, Share
+from usage_watch.rules.common import FileDefaults, Limit, Limits, Problem, Share, levels_of
 from usage_watch.rules.measure import Measured, MeasuredRule, Statistic
 
 
@@ -52,10 +52,7 @@ class ThresholdRule(MeasuredRule):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        written = self.above if self.above is not None else self.below
-        if isinstance(written, Limits):
-            return tuple(written.given())
-        return () if written is None else (Level(Severity.WARNING, written),)
+        return levels_of(self.above if self.above is not None else self.below)
 
     @property
     def _sign(self) -> int:

@@ -11,11 +11,11 @@ import numpy as np
 from pydantic import Field
 
 from usage_watch.core.episode import Findings, Level
-from usage_watch.core.message import Evidence, Fact, Severity
+from usage_watch.core.message import Evidence, Fact
 from usage_watch.core.series import HOUR, Floats
 from usage_watch.core.stats.rolling import EMBARGO, plain, robust, score
 from usage_watch.core.units import Duration, Percent, number, spell_duration
-from usage_watch.rules.common import FileDefaults, Problem, Strict
+from usage_watch.rules.common import FileDefaults, Problem, Strict, levels_of
 from usage_watch.rules.measure import Measured, MeasuredRule
 
 Score = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -90,10 +90,7 @@ class ZscoreRule(MeasuredRule):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        if not isinstance(self.above, Scores):
-            return (Level(Severity.WARNING, self.above),)
-        pairs = ((severity, getattr(self.above, severity.value)) for severity in Severity)
-        return tuple(Level(severity, limit) for severity, limit in pairs if limit is not None)
+        return levels_of(self.above)
 
     @property
     def resolve_buckets(self) -> int:
