@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.office import NOW
-from usage_watch.cli.incidents import explained, urgent, what
-from usage_watch.cli.times import Reader
+from usage_watch.cli.common.incidents import explained, urgent, what
+from usage_watch.cli.common.times import Reader
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Contributor, Evidence, Fact, RuleName, Severity
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_watch.cli.layout import columns, cut, facts, table, wrapped
+from usage_watch.cli.common.layout import columns, cut, facts, table, wrapped
 
 HEADS = ("id", "rule", "what")
 ROW = ("inc_1", "runaway", "12,345 credits in 3 h, over the limit of 10,000")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_watch.cli.printing import count, json_text, jsonable, rfc3339
+from usage_watch.cli.common.printing import count, json_text, jsonable, rfc3339
 
 
 class _Colour(Enum):

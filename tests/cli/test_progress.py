@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.office import NOW
-from usage_watch.cli.progress import progress
+from usage_watch.cli.common.progress import progress
 from usage_watch.core.series import HOUR, Feed
 
 FEED = Feed("credit_usage", HOUR)

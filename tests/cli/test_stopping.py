@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from usage_watch.cli.stopping import stoppable
+from usage_watch.cli.common.stopping import stoppable
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -54,7 +54,7 @@ def test_what_waits_for_the_source_is_broken_off_and_a_message_is_not(module: st
 
 
 LOOP = """
-from usage_watch.cli.stopping import stoppable
+from usage_watch.cli.common.stopping import stoppable
 with stoppable() as stop:
     print("ready", flush=True)
     while not stop.wait(0.0002):

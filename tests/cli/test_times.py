@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.cli.office import NOW
-from usage_watch.cli.times import Reader, since_at
+from usage_watch.cli.common.times import Reader, since_at
 from usage_watch.errors import UsageError
 
 READER = Reader(ZoneInfo("Europe/Berlin"), NOW)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.office import process, program
-from usage_watch.cli.ways_out import guarded
+from usage_watch.cli.common.ways_out import guarded
 from usage_watch.store.header import APPLICATION_ID
 
 

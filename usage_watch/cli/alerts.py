@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.incidents import explained, incident_json, print_all, urgent
-from usage_watch.cli.printing import print_facts, print_json, print_table
-from usage_watch.cli.session import Noun, Session, json_option, pass_session
+from usage_watch.cli.common.incidents import explained, incident_json, print_all, urgent
+from usage_watch.cli.common.printing import print_facts, print_json, print_table
+from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
 from usage_watch.errors import UsageError
 
 if TYPE_CHECKING:
-    from usage_watch.cli.times import Reader
+    from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.store.alerts import AlertStore, Attempts, Decided
 
@@ -48,7 +48,7 @@ def alerts() -> None:
 @pass_session
 def list_(session: Session, history: bool, since: str, as_data: bool) -> None:
     """List what is open, and what has ended lately."""
-    from usage_watch.cli.times import Reader, since_at
+    from usage_watch.cli.common.times import Reader, since_at
     from usage_watch.clock import open_clock
     from usage_watch.store.alerts import AlertStore
 
@@ -76,7 +76,7 @@ def show(session: Session, id: str, as_data: bool) -> None:
 
     ID may be any beginning of it that no other has, with or without `inc_`.
     """
-    from usage_watch.cli.times import Reader
+    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
     from usage_watch.store.alerts import AlertStore
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.printing import print_json, print_table
-from usage_watch.cli.session import Noun, Session, json_option, pass_session
+from usage_watch.cli.common.printing import print_json, print_table
+from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
 from usage_watch.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:

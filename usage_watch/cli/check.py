@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.failures import SeveralError
-from usage_watch.cli.printing import count, print_facts, print_json, print_table
-from usage_watch.cli.session import Command, Session, json_option, pass_session
+from usage_watch.cli.common.failures import SeveralError
+from usage_watch.cli.common.printing import count, print_facts, print_json, print_table
+from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.errors import Fault, RulesFileError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from usage_watch import __version__
-from usage_watch.cli.session import Noun, Session
-from usage_watch.cli.ways_out import guarded, prepare, settle
+from usage_watch.cli.common.session import Noun, Session
+from usage_watch.cli.common.ways_out import guarded, prepare, settle
 
 _NAME = "usage-watch"
 _COMPLETE = "_USAGE_WATCH_COMPLETE"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.printing import count, print_table
+from usage_watch.cli.common.printing import count, print_table
 from usage_watch.core.plain import plain
 
 if TYPE_CHECKING:
-    from usage_watch.cli.times import Reader
+    from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.feedstate import FeedState
     from usage_watch.store.database import Database

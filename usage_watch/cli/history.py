@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from usage_watch.cli.failures import SeveralError, source_failures
-from usage_watch.cli.printing import count, plain_json, rfc3339
-from usage_watch.cli.progress import progress
-from usage_watch.cli.session import Noun, Session, pass_session
+from usage_watch.cli.common.failures import SeveralError, source_failures
+from usage_watch.cli.common.printing import count, plain_json, rfc3339
+from usage_watch.cli.common.progress import progress
+from usage_watch.cli.common.session import Noun, Session, pass_session
 from usage_watch.core.plain import plain
 from usage_watch.errors import UsageError
 
@@ -56,7 +56,7 @@ def export(session: Session, dataset: str | None, bucket: str | None, since: str
 
     A row without an axis is a total. Zeros are counts; a time that is not listed was never fetched.
     """
-    from usage_watch.cli.times import since_at
+    from usage_watch.cli.common.times import since_at
     from usage_watch.clock import open_clock
     from usage_watch.core.series import DAY, HOUR, Width
     from usage_watch.store.history import HistoryStore

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.failures import SeveralError, source_failures
-from usage_watch.cli.printing import count, on_terminal
-from usage_watch.cli.progress import progress
-from usage_watch.cli.session import Command, Session, pass_session
-from usage_watch.cli.stopping import stoppable
+from usage_watch.cli.common.failures import SeveralError, source_failures
+from usage_watch.cli.common.printing import count, on_terminal
+from usage_watch.cli.common.progress import progress
+from usage_watch.cli.common.session import Command, Session, pass_session
+from usage_watch.cli.common.stopping import stoppable
 from usage_watch.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _report(config: Config, database: Database, summary: Summary, now: datetime)
 
 def _not_asked(config: Config, database: Database, told: Sequence[str], now: datetime) -> list[str]:
     """Why feeds that failed before were left alone this time: they are as unread as before."""
-    from usage_watch.cli.times import Reader
+    from usage_watch.cli.common.times import Reader
     from usage_watch.store.history import HistoryStore
 
     reader = Reader(config.timezone, now)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.stopping import stoppable
+from usage_watch.cli.common.stopping import stoppable
 from usage_watch.errors import MachineError
 
 if TYPE_CHECKING:

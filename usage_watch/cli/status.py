@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from usage_watch.cli.common.incidents import incident_json, print_open, urgent
+from usage_watch.cli.common.printing import print_json, print_table
+from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.cli.freshness import Freshness, fresh, print_freshness
-from usage_watch.cli.incidents import incident_json, print_open, urgent
-from usage_watch.cli.printing import print_json, print_table
-from usage_watch.cli.session import Command, Session, json_option, pass_session
 
 if TYPE_CHECKING:
-    from usage_watch.cli.times import Reader
+    from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.store.database import Database
@@ -55,7 +55,7 @@ class Status:
 @pass_session
 def status(session: Session, as_data: bool, check: bool) -> int:
     """Say how fresh the data is, what is open and what waits."""
-    from usage_watch.cli.times import Reader
+    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
 
     config, now = session.config(), open_clock().now()

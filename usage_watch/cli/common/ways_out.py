@@ -14,7 +14,7 @@ import click
 from usage_watch.errors import MachineError, RulesFileError, UsageWatchError
 
 INTERRUPTED, OURS = 130, 70
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(__file__).parents[2]
 
 
 def prepare() -> None:

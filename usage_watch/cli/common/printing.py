@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from usage_watch.cli import layout
+from usage_watch.cli.common import layout
 
 _UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """What JSON may hold as it is, but a terminal obeys, a reader cannot see or UTF-8 has no bytes for."""

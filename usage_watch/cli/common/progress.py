@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.printing import on_terminal
+from usage_watch.cli.common.printing import on_terminal
 
 if TYPE_CHECKING:
     from usage_watch.core.series import Feed

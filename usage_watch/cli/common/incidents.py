@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from usage_watch.cli.printing import print_table
+from usage_watch.cli.common.printing import print_table
 
 if TYPE_CHECKING:
-    from usage_watch.cli.times import Reader
+    from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.core.message import Evidence
 
