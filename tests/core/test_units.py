@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from usage_watch.core.units import (
     Duration,
     Percent,
-    compact,
     format_duration,
     format_percent,
     from_epoch,
@@ -323,33 +322,6 @@ def test_a_number_is_near_what_it_stands_for(value: float) -> None:
 )
 def test_a_share_is_told_in_percent_and_is_not_full_before_it_is(share: float, text: str) -> None:
     assert percent(share) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.5, "0.5"),
-        (999, "999"),
-        (999.4, "999"),
-        (999.6, "1k"),
-        (1_000, "1k"),
-        (6_310, "6.3k"),
-        (63_100, "63.1k"),
-        (99_949, "99.9k"),
-        (99_950, "100k"),
-        (631_400, "631k"),
-        (999_499, "999k"),
-        (999_500, "1M"),
-        (1_234_567, "1.2M"),
-        (-1_234_567, "-1.2M"),
-        (1_234_567_890, "1.2B"),
-        (1e13, "10,000B"),
-        (float("inf"), "∞"),
-        (float("nan"), "n/a"),
-    ],
-)
-def test_a_large_number_can_be_short(value: float, text: str) -> None:
-    assert compact(value) == text
 
 
 # Times

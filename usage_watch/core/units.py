@@ -162,15 +162,6 @@ def percent(share: float) -> str:
     return f"{_plain(f'{value:.2g}' if abs(value) < 10 else f'{value:.0f}')} %"
 
 
-def compact(value: float) -> str:
-    """To three digits and one behind the point: 63,100 -> `63.1k`, 1,234,567 -> `1.2M`; below 1,000 as `number`."""
-    if not abs(value) >= 999.5 or math.isinf(value):
-        return number(value)
-    power = 1 if abs(value) < 999_500 else 2 if abs(value) < 999_500_000 else 3
-    scaled = value / 1000**power
-    return f"{_plain(f'{scaled:.0f}' if abs(scaled) >= 99.95 else f'{scaled:.1f}')}{' kMB'[power]}"
-
-
 def _plain(digits: str, commas: str = ",") -> str:
     """A number's text without exponent, idle zeros and a minus before 0."""
     text = f"{Decimal(digits):{commas}f}"
