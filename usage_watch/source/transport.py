@@ -10,7 +10,7 @@ import httpx
 from usage_watch.core.series import Feed
 from usage_watch.source.body import read_body
 from usage_watch.source.errors import AnalyticsError, broken, clean, from_answer, unreachable, unusable_key
-from usage_watch.source.watchdog import Watchdog
+from usage_watch.watchdog import Watchdog
 
 CONNECT_SECONDS = 10.0
 SHORTEST_HIDDEN = 8

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -19,6 +17,7 @@ from usage_watch.channels.webhook.signature import signature_headers, signing_ke
 from usage_watch.core.addresses import WebAddress
 from usage_watch.core.message import Delivery
 from usage_watch.secret import SecretRef
+from usage_watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
     import httpx
@@ -81,16 +80,12 @@ class WebhookSender:
     def send(self, delivery: Delivery) -> Attempt:
         """POST once; the whole attempt takes no longer than the time-out, however slowly the answer drips."""
         body = webhook_body(delivery)
-        wire = _Wire()
-        deadline = threading.Timer(self._timeout, wire.cut)
-        deadline.daemon = True
-        deadline.start()
+        wire = _Wire(self._timeout)
         try:
-            return self._post(delivery, body, wire)
+            with wire.watchdog.watch():
+                return self._post(delivery, body, wire)
         except Exception as error:  # whatever a foreign library raises is an outcome of this attempt
             return wire.outcome(error)
-        finally:
-            deadline.cancel()
 
     def _post(self, delivery: Delivery, body: bytes, wire: _Wire) -> Attempt:
         headers = signature_headers(delivery.id, delivery.sent_at, body, self._keys)
@@ -121,32 +116,20 @@ def _drain(response: httpx.Response) -> None:
 
 
 class _Wire:
-    """Watches one request from inside httpx: was its body written, and which socket to cut at the deadline."""
+    """Watches one request from inside httpx: was its body written, and is it done in time."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self.watchdog = Watchdog(seconds)
         self._written = False
-        self._late = False
-        self._socket: socket.socket | None = None
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Take one event of httpx's `trace` extension."""
-        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
-            if self._late:
-                self.cut()
-        elif event == "http11.send_request_body.complete":
+        self.watchdog.trace(event, info)
+        if event == "http11.send_request_body.complete":
             self._written = True
 
-    def cut(self) -> None:
-        """End the attempt from another thread: whoever waits on the socket wakes up."""
-        self._late = True
-        if self._socket is not None:
-            with suppress(OSError):
-                # The plain socket's method: that of a TLS socket would pull its state from under the reader.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
     def outcome(self, error: Exception) -> Attempt:
-        why = "it did not answer in time" if self._late else why_unreachable(error)
+        why = "it did not answer in time" if self.watchdog.expired else why_unreachable(error)
         if self._written:
             return Attempt(Verdict.AMBIGUOUS, f"The receiver may have got the message: {why}.")
         return Attempt(Verdict.NOT_SENT, f"The receiver was not reached: {why}.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from usage_watch.source.watchdog import Watchdog
+from usage_watch.watchdog import Watchdog
 
 CONNECTED = "connection.connect_tcp.complete"
 
