@@ -2,8 +2,9 @@
 
 from .api import AnalyticsApi, Answer
 from .datasets import DATASETS, Counts, Dataset
+from .faultkind import FaultKind
 from .organization import Member, Model, Organization, Rhythm
-from .scenario import Runaway, Scenario, SyncLag, SyncStop
+from .scenario import Departure, Outage, Revision, Runaway, Scenario, SyncLag, SyncStop
 from .server import DEFAULT_KEY, RecordedRequest, SimulatorServer
 from .usage import Usage
 
@@ -14,10 +15,14 @@ __all__ = [
     "Answer",
     "Counts",
     "Dataset",
+    "Departure",
+    "FaultKind",
     "Member",
     "Model",
     "Organization",
+    "Outage",
     "RecordedRequest",
+    "Revision",
     "Rhythm",
     "Runaway",
     "Scenario",

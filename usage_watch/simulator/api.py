@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .arrays import DAY, HOUR
+from .old_shape import flattened
 from .query import V1, V2, Endpoint, Query, RefusedError, read_query
 from .tally import Tally, tally
 from .usage import Usage
@@ -66,20 +67,7 @@ class AnalyticsApi:
         if endpoint.grouped:
             return Answer(200, _member_page(self.usage, query, now))
         page = _bucket_page(self.usage, query, now)
-        return Answer(200, self._flattened(page, query) if self.old_shape else page)
-
-    def _flattened(self, page: dict[str, Any], query: Query) -> dict[str, Any]:
-        axis = _old_axis(query, self.old_shape)
-        data = [
-            {
-                "start_time": bucket["start_time"],
-                "end_time": bucket["end_time"],
-                "count": bucket["count"],
-                "by_category": bucket["by_categories"].get(axis, []),
-            }
-            for bucket in page["data"]
-        ]
-        return {"data": data, "has_more": page["has_more"], "next_page": page["next_page"]}
+        return Answer(200, flattened(page, _old_axis(query, self.old_shape)) if self.old_shape else page)
 
 
 def error(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -108,7 +96,7 @@ def _bucket_page(usage: Usage, query: Query, now: datetime) -> dict[str, Any]:
 
 def _by_time(usage: Usage, query: Query, day: int, now: datetime) -> Tally:
     made = usage.day(day)
-    chosen = made.synced_at <= now.timestamp()
+    chosen = made.seen(now)
     if query.member is not None:
         chosen &= made.threads.member == query.member
     group = made.threads.hour * HOUR // query.width
@@ -141,7 +129,7 @@ def _member_rows(usage: Usage, query: Query, now: datetime) -> Iterator[tuple[in
 
 def _by_member(usage: Usage, query: Query, day: int, now: datetime) -> Tally:
     made, organization = usage.day(day), usage.organization
-    chosen = made.synced_at <= now.timestamp()
+    chosen = made.seen(now)
     axes = query.dataset.member_axes or ()
     groups = len(organization.members)
     return tally(query.dataset, axes, organization.categories, made.threads, chosen, made.threads.member, groups)

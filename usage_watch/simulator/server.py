@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
+import struct
 import sys
 import threading
 from collections import deque
@@ -16,14 +16,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl
 
+from .alterations import Asked, as_the_api_knows_it
 from .api import AnalyticsApi, Answer
+from .faultkind import FaultKind
 from .organization import Organization
+from .outages import pick
+from .reply import Ending, Reply, reply
 from .scenario import Scenario
 from .usage import Usage
 
 DEFAULT_KEY = "simulated-analytics-key"  # no secret: it opens made-up numbers alone
 LONGEST_RECORD = 10_000
 _CLOSING_SECONDS = 2.0
+_DRIP_SECONDS = 0.01
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""As SO_LINGER: closing resets the connection."""
 
 
 def utc_now() -> datetime:
@@ -39,6 +46,8 @@ class RecordedRequest:
     path: str
     query: tuple[tuple[str, str], ...]
     status: int
+    fault: FaultKind | None = None
+    """What was wrong with the answer on purpose."""
 
 
 class SimulatorServer:
@@ -63,6 +72,9 @@ class SimulatorServer:
         self.now = now
         self.requests: deque[RecordedRequest] = deque(maxlen=LONGEST_RECORD)
         self._port = port
+        self._outages = scenario.faults
+        self._met = (0,) * len(scenario.faults)
+        self._counting = threading.Lock()
 
     def __enter__(self) -> Self:
         self._listener = _Listener(("127.0.0.1", self._port), _Handler)
@@ -73,10 +85,17 @@ class SimulatorServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._listener.over.set()
         self._listener.shutdown()
         self._thread.join()
         self._listener.server_close()
         self._listener.hang_up()
+
+    def fault(self, answer: Answer, asked: Asked) -> FaultKind | None:
+        """The fault that the scenario has for this request, which is counted."""
+        with self._counting:
+            kind, self._met = pick(self._outages, self._met, answer, asked)
+        return kind
 
 
 class _Listener(ThreadingHTTPServer):
@@ -89,6 +108,7 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, *args: Any) -> None:
         self._connections: set[socket.socket] = set()
         self._changed = threading.Condition()
+        self.over = threading.Event()
         super().__init__(*args)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -97,7 +117,11 @@ class _Listener(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        super().shutdown_request(request)
+        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_NO_LINGER)) == _NO_LINGER:
+            # An orderly end would come before the reset.
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
         with self._changed:
             self._connections.discard(request)
             self._changed.notify_all()
@@ -128,29 +152,44 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, text = self.path.partition("?")
         query = tuple(parse_qsl(text, keep_blank_values=True))
         now = simulator.now()
-        answer = simulator.api.answer(self.command, path, query, dict(self.headers.items()), now)
+        headers = dict(self.headers.items())
+        answer = simulator.api.answer(self.command, path, as_the_api_knows_it(query), headers, now)
+        asked = Asked.of(query, now)
+        fault = simulator.fault(answer, asked) if self.command == "GET" else None
         # A body would be read as the next request.
         self.close_connection = self.close_connection or self.command != "GET"
-        simulator.requests.append(RecordedRequest(self.command, path, query, answer.status))
-        self._send(answer, now)
+        sent = reply(answer, fault, asked)
+        simulator.requests.append(RecordedRequest(self.command, path, query, sent.status, fault))
+        self._send(sent, now)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _respond  # noqa: N815
 
-    def _send(self, answer: Answer, now: datetime) -> None:
-        body = json.dumps(answer.body).encode()
-        own = {
-            "Date": format_datetime(now.astimezone(UTC), usegmt=True),
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-        }
-        self.send_response_only(answer.status)
-        for name, value in (own | dict(answer.headers)).items():
+    def _send(self, sent: Reply, now: datetime) -> None:
+        # Only the end of the connection ends a body whose length is not told.
+        self.close_connection = self.close_connection or sent.length is None
+        self.send_response_only(sent.status)
+        for name, value in self._headers(sent, now).items():
             self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(sent.body)
+        self._end(sent.ending)
+
+    def _headers(self, sent: Reply, now: datetime) -> dict[str, str]:
+        headers = {"Date": format_datetime(now.astimezone(UTC), usegmt=True), **sent.headers}
+        if sent.length is not None:
+            headers["Content-Length"] = str(sent.length)
+        if self.close_connection:
+            headers["Connection"] = "close"
+        return headers
+
+    def _end(self, ending: Ending) -> None:
+        self.close_connection = self.close_connection or ending is not Ending.NEXT
+        if ending is Ending.RESET:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        while ending is Ending.DRIP and not self.server.over.wait(_DRIP_SECONDS):
+            self.wfile.write(b" ")
+            self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are recorded, not printed."""

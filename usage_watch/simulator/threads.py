@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import IntArray
+from .arrays import BoolArray, IntArray
 
 UNATTRIBUTED = -1
 """Code of a thread that counts in its dataset's total, and in no category of the axis."""
@@ -45,6 +45,11 @@ class Threads:
 
     def __len__(self) -> int:
         return len(self.hour)
+
+    def take(self, rows: IntArray | BoolArray) -> Threads:
+        """Some of the rows, by index (which may come twice) or by mask."""
+        codes = {axis: code[rows] for axis, code in self.codes.items()}
+        return Threads(self.hour[rows], self.member[rows], self.credits[rows], codes)
 
 
 def no_threads() -> Threads:
