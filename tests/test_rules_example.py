@@ -39,7 +39,7 @@ def test_the_example_has_one_of_every_kind() -> None:
     used = {rule.kind for rule in config.rules} | {channel.kind for channel in config.channels.values()}
     kinds = {field["const"] for definition in definitions() if (field := definition.get("properties", {}).get("kind"))}
     assert used == kinds
-    assert len(kinds) >= 7
+    assert len(kinds) >= 8
 
 
 def test_the_example_shows_every_field_that_means_anything_yet() -> None:
@@ -115,6 +115,12 @@ def test_the_schema_knows_no_null_for_nothing_may_be_left_empty() -> None:
         "rules: [{id: a, kind: threshold, above: 5, enabled: perhaps}]",
         "rules: [{id: a, kind: threshold, above: 5, where: {Model: {nor: x}}}]",
         "rules: [{id: a, kind: zscore}]",
+        "rules: [{id: a, kind: absence}]",
+        "rules: [{id: a, kind: absence, quiet_for: 2d, severity: page}]",
+        "rules: [{id: a, kind: absence, quiet_for: 2d, for_each: Model, min_active_days: 29}]",
+        "rules: [{id: a, kind: threshold, above: 5, max_series: 0}]",
+        "meta: [ops]",
+        "meta: {notify: ops}",
         "rules: [{id: a, kind: zscore, method: seasonal}]",
         "rules: [{id: a, kind: zscore, method: plain, baseline: 28}]",
     ],

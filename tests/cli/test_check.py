@@ -100,6 +100,28 @@ def test_faults_as_data(cli: Cli, folder: Path) -> None:
     assert found["faults"][0].keys() == {"line", "column", "message"}
 
 
+def test_a_channel_that_only_meta_names_must_be_there_too(cli: Cli, rules: Path) -> None:
+    rules.write_text(rules.read_text() + "meta: {notify: {critical: [scren]}}\n")
+    ran = cli("check")
+    assert ran.code == 2
+    assert ran.err.endswith(": there is no channel `scren`; did you mean `screen`?\n")
+
+
+def test_watchers_that_speak_to_nobody_of_themselves_are_warned(cli: Cli, rules: Path) -> None:
+    rules.write_text(rules.read_text() + "meta: {notify: []}\n")
+    ran = cli("check")
+    assert ran.code == 0
+    assert "warning: nobody is told when the source cannot be read, or seems to stand; add a channel" in ran.out
+
+
+def test_an_absence_of_members_asks_for_their_days(cli: Cli, folder: Path) -> None:
+    absence = "{id: idle, kind: absence, dataset: query_volume, for_each: member, quiet_for: 5d, max_series: 500}"
+    (folder / "rules.yaml").write_text(f"rules: [{absence}]\n")
+    ran = cli("check")
+    assert ran.code == 0
+    assert "query_volume 1d each-member  1 per 100 members and day, every 1h" in ran.out
+
+
 def test_warnings_are_told_with_their_place(cli: Cli, watched: Path) -> None:
     rule = "  - {id: opus, kind: threshold, where: {Model: claude-opus-4-9}, above: 10}\n"
     watched.write_text(watched.read_text() + rule)

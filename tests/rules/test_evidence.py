@@ -2,27 +2,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from tests.core.builders import at, findings
 from usage_watch.core.message import Fact
 from usage_watch.core.series import DAY, HOUR
-from usage_watch.rules.evidence import amount, around, bucket_name, week_before
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "text"),
-    [
-        (12345, "credits", "12,345 credits"),
-        (1, "credits", "1 credit"),
-        (1, "queries", "1 query"),
-        (0, "queries", "0 queries"),
-        (0.5, "credits", "0.5 credits"),
-        (1, "units", "1 unit"),
-    ],
-)
-def test_an_amount_agrees_with_its_unit(value: float, unit: str, text: str) -> None:
-    assert amount(value, unit) == text
+from usage_watch.rules.evidence import around, bucket_name, week_before
 
 
 def test_buckets_have_names() -> None:

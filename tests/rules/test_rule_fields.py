@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from tests.core.builders import START, feed_history
 from tests.rules.making import BERLIN_FILE, UTC_FILE, made, problems
 from usage_watch.core.message import Severity
 from usage_watch.core.selection import Choice, Selection
@@ -187,6 +188,7 @@ def test_words_and_routes_are_no_judging_fields(fields: dict[str, Any]) -> None:
         {"bucket": "1d"},
         {"dataset": "skills"},
         {"clear_at": "80%"},
+        {"max_series": 50},
         {"id": "other"},
     ],
 )
@@ -214,6 +216,8 @@ def test_the_order_of_fields_is_not_part_of_the_digest(kind: str, fields: dict[s
     ("kind", "fields", "spelled_out"),
     [
         ("threshold", {"above": 1}, {"dataset": "credit_usage", "statistic": "total", "min_total": 0, "where": {}}),
+        ("threshold", {"above": 1, "for_each": "Model"}, {"max_series": 10_000}),
+        ("absence", {"quiet_for": "2d", "for_each": "Model"}, {"severity": "warning", "min_active_days": 10}),
         ("budget", {"limit": 1}, {"period": "cycle", "levels": {"50%": "info", "80%": "warning", "100%": "critical"}}),
         ("zscore", {"method": "plain"}, {"baseline": "4w", "clear_at": "60%", "above": {"warning": 4, "critical": 6}}),
     ],
@@ -229,6 +233,7 @@ def test_a_default_that_is_written_out_judges_no_other(
     [
         ("threshold", {"above": 1}, False),
         ("zscore", {"method": "plain"}, False),
+        ("absence", {"quiet_for": "2d"}, False),
         ("budget", {"limit": 1}, True),
         ("budget", {"limit": 1, "period": {"every": "month", "starts_on": 3, "timezone": "UTC"}}, False),
         ("budget", {"limit": 1, "period": "day", "bucket": "1d"}, False),  # these are UTC days
@@ -239,6 +244,103 @@ def test_only_periods_lean_on_the_files_calendar(kind: str, fields: dict[str, An
     assert (rule.digest(UTC_FILE) != rule.digest(BERLIN_FILE)) == leans
     if leans:
         assert rule.digest(UTC_FILE) != rule.digest(FileDefaults(ZoneInfo("UTC"), 2))
+
+
+RECORDED = [
+    ("threshold", {"above": 5000}, "5e059c0c4b05f569"),
+    (
+        "threshold",
+        {"below": {"info": 9, "critical": 5}, "clear_at": "120%", "for": "2h", "resolve_after": "4h"},
+        "25c39dd51b6df20e",
+    ),
+    (
+        "threshold",
+        {
+            "above": "60%",
+            "statistic": "share",
+            "min_total": 500,
+            "window": "24h",
+            "where": {"Model": {"not": ["a", "b*"]}},
+        },
+        "7cfcde8ed16c0335",
+    ),
+    ("threshold", {"above": 1, "dataset": "query_volume", "for_each": "member", "max_series": 50}, "34d79526b0d69945"),
+    ("budget", {"limit": 400_000}, "e53c3d5eea39618a"),
+    (
+        "budget",
+        {"limit": 5, "period": {"every": "30d", "from": "2026-11-01"}, "levels": ["50%", "100%"]},
+        "bdb7caab216828aa",
+    ),
+    ("zscore", {"method": "plain"}, "149ee31520dcc519"),
+    (
+        "zscore",
+        {"method": "robust", "bucket": "1d", "baseline": "2w", "above": 5, "direction": "both", "min_change": 500},
+        "d5acab71ce156c2b",
+    ),
+    ("absence", {"quiet_for": "2d"}, "9e0d74d68cc382ab"),
+    (
+        "absence",
+        {"quiet_for": "5d", "for_each": "member", "min_active_days": 12, "severity": "info"},
+        "581ff76bb5e0bff1",
+    ),
+]
+
+
+# A digest that changes makes every stored rule a new one: open incidents close, and what is open is told anew. So these
+# literals may only change together with the `algorithm` of their kind, where its judging changed. Whoever adds a field
+# gives it a default that judges as before; whoever changes a default raises `algorithm`, for files that do not name the
+# field keep their digest.
+@pytest.mark.parametrize(("kind", "fields", "recorded"), RECORDED)
+def test_an_upgrade_that_leaves_a_kinds_judging_alone_leaves_its_digests_alone(
+    kind: str, fields: dict[str, Any], recorded: str
+) -> None:
+    assert made(kind, **fields).digest(BERLIN_FILE) == recorded
+
+
+def test_digests_of_every_kind_are_recorded() -> None:
+    schema = TypeAdapter[Rule](AnyRule).json_schema()
+    assert {kind for kind, _, _ in RECORDED} == set(schema["discriminator"]["mapping"])
+
+
+# ---- which series are watched ----------------------------------------------------------------------------------------
+
+FOUR = {"Model=a": [1, 1], "Model=b": [5, 0], "Model=c": [0, 9], "Model=d": [2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("most", "watched", "left_out"),
+    [(10_000, "abcd", 0), (4, "abcd", 0), (3, "bcd", 1), (2, "bc", 2), (1, "c", 3)],  # b and d are equal
+)
+def test_of_too_many_series_the_largest_are_watched(most: int, watched: str, left_out: int) -> None:
+    rule = made("threshold", above=1, for_each="Model", max_series=most)
+    history = feed_history(FOUR)
+    assert [series.labels for series in rule.watched(history)] == [{"Model": name} for name in watched]
+    assert rule.left_out(history) == left_out
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("threshold", {"above": 1}),
+        ("budget", {"limit": 1, "period": "year"}),
+        ("zscore", {"method": "plain"}),
+        ("absence", {"quiet_for": "2h"}),
+    ],
+)
+def test_every_kind_judges_only_what_is_watched(kind: str, fields: dict[str, Any]) -> None:
+    rule = made(kind, for_each="Model", max_series=2, **fields)
+    judged = rule.judge(feed_history(FOUR), START, UTC_FILE)
+    assert [findings.labels for findings in judged] == [{"Model": "b"}, {"Model": "c"}]
+
+
+def test_without_for_each_nothing_is_left_out() -> None:
+    rule = made("threshold", above=1, max_series=1)
+    assert (len(rule.watched(feed_history(FOUR))), rule.left_out(feed_history(FOUR))) == (1, 0)
+
+
+@pytest.mark.parametrize("most", [0, -1, 1_000_001, True, "5", 2.5])
+def test_how_many_series_is_a_whole_number_from_1_up(most: object) -> None:
+    assert "max_series" in refused("threshold", above=1, max_series=most)
 
 
 # ---- who is told -----------------------------------------------------------------------------------------------------
@@ -261,10 +363,11 @@ def test_a_list_is_told_of_every_severity(notify: Any, expected: dict[str, list[
 
 def test_the_schema_names_fields_as_they_are_written() -> None:
     schema = TypeAdapter[Rule](AnyRule).json_schema()
-    kinds = {name: schema["$defs"][name]["properties"] for name in ("ThresholdRule", "BudgetRule", "ZscoreRule")}
+    kinds = {name: schema["$defs"][name]["properties"] for name in schema["$defs"] if name.endswith("Rule")}
     assert all("for" in properties and "for_" not in properties for properties in kinds.values())
     assert "levels" in kinds["BudgetRule"]
-    assert set(schema["discriminator"]["mapping"]) == {"threshold", "budget", "zscore"}
+    assert set(schema["discriminator"]["mapping"]) == {"threshold", "budget", "zscore", "absence"}
+    assert len(kinds) == 4
 
 
 def test_a_kind_must_answer_for_itself() -> None:

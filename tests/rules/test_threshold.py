@@ -76,10 +76,10 @@ def test_findings_say_what_was_judged_and_the_limit_reached() -> None:
 @pytest.mark.parametrize(
     ("fields", "kwargs", "states"),
     [
-        # A trailing sum; at the start of history it is a lower bound, and only good for a breach.
+        # A trailing sum; at the start of history it is a lower bound, and only good for what it is above.
         ({"above": 10, "window": "3h"}, {}, "??.11.."),
         ({"above": 2, "window": "3h"}, {}, "?111111"),
-        ({"below": 2, "window": "3h"}, {}, "??....."),
+        ({"below": 2, "window": "3h"}, {}, "?......"),
         ({"above": 10, "window": "90d"}, {}, "???1111"),
         ({"above": 7, "window": "3h"}, {"holes": (0,)}, "???111."),
         ({"above": 5, "window": "3h"}, {"holes": (0,)}, "??1111."),
@@ -95,10 +95,10 @@ def test_a_window_is_settled_only_where_all_of_it_is(
     assert spelled(found) == states
 
 
-def test_only_what_is_settled_is_used_below_a_limit_and_what_grows_above_one() -> None:
+def test_what_may_still_grow_is_used_only_on_its_way_up() -> None:
     history = feed_history({"": [0, 50, 0, 50]}, unsettled=(2, 3))
     assert spelled(one(history, above=10)) == ".1?1"
-    assert spelled(one(history, below=10)) == "1.??"
+    assert spelled(one(history, below=10)) == "1.?."
 
 
 def test_a_bucket_that_was_never_fetched_is_not_zero() -> None:
@@ -129,6 +129,60 @@ def test_the_look_back_is_the_window_and_the_run() -> None:
     assert rule.look_back(at(10), UTC_FILE) == at(5)
     days = made("threshold", above=1, window="7d", bucket="1d")
     assert days.look_back(at(24 * 10), UTC_FILE) == at(24 * 2)
+
+
+# ---- below -----------------------------------------------------------------------------------------------------------
+
+
+def test_below_is_silent_however_long_the_sync_stands() -> None:
+    history = feed_history({"": [50] * 10 + [0] * 100}, unsettled=range(10, 110), aged=range(10, 110))
+    (found,) = judged(history, below=10)
+    assert spelled(found) == "." * 10 + "?" * 100
+    assert fold(found, 1, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "unsettled", "states", "ended"),
+    [
+        ([50, 0, 50, 50], (2, 3), ".1..", True),
+        ([50, 0, 11, 11], (2, 3), ".1..", True),
+        ([50, 0, 10, 10, 10], (2, 3, 4), ".1???", False),  # between limit and clear_at
+        ([50, 0, 9, 9, 9], (2, 3, 4), ".1???", False),
+        ([50, 0, 50, 0, 0], (2, 3, 4), ".1.??", False),  # once is not for two hours
+        ([50, 0, 0, 0, 0], (2, 3, 4), ".1???", False),
+    ],
+)
+def test_below_ends_at_once_when_what_came_is_enough_and_else_waits(
+    counts: list[int], unsettled: tuple[int, ...], states: str, ended: bool
+) -> None:
+    found = one(feed_history({"": counts}, unsettled=unsettled), below=10)
+    assert spelled(found) == states
+    (episode,) = fold(found, 1, 2)
+    assert (episode.first, episode.last, episode.ended) == (1, 1, ended)
+
+
+def test_a_share_below_its_limit_ends_only_when_settled_for_it_may_fall_again() -> None:
+    counts = {"": [100] * 4, "Model=opus": [50, 5, 50, 50]}
+    fields: dict[str, Any] = {"statistic": "share", "where": {"Model": "opus"}, "below": "10%"}
+    assert spelled(one(feed_history(counts, unsettled=(2, 3)), **fields)) == ".1??"
+
+
+@given(
+    st.lists(st.integers(0, 15), min_size=1, max_size=20),
+    st.sampled_from(["1h", "3h"]),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_said_of_a_lower_limit_stays_true_whatever_comes_late(
+    final: list[int], window: str, chance: Any
+) -> None:
+    fields: dict[str, Any] = {"below": {"warning": 10, "critical": 4}, "window": window}
+    settled = [index for index in range(len(final)) if chance.random() < 0.6]
+    seen = [count if index in settled else chance.randint(0, count) for index, count in enumerate(final)]
+    unsettled = [index for index in range(len(final)) if index not in settled]
+    early = spelled(one(feed_history({"": seen}, unsettled=unsettled), **fields))
+    late = spelled(one(feed_history({"": final}), **fields))
+    assert all(before in ("?", after) for before, after in zip(early, late, strict=True))
 
 
 # ---- which series ----------------------------------------------------------------------------------------------------

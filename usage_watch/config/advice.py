@@ -96,7 +96,10 @@ def _never_seen(pattern: str, known: Collection[str]) -> str:
 
 
 def _told_to_nobody(config: Config) -> Iterator[Complaint]:
-    """Rules that would speak to nobody; said once for all where there is no channel."""
+    """Rules, and the watcher, that would speak to nobody; said once for all where there is no channel."""
+    if config.channels and not any(config.meta_routes.values()):
+        silent = "nobody is told when the source cannot be read, or seems to stand; add a channel"
+        yield Complaint(("meta", "notify"), silent)
     routes = config.routes
     for index, rule in enumerate(config.rules):
         told = any(routes[rule.id].get(level.severity) for level in rule.levels)

@@ -34,7 +34,9 @@ def _repeated(document: Document, rules: dict[int, dict[str, Any]]) -> Iterator[
 
 def _unknown_channels(document: Document, rules: dict[int, dict[str, Any]]) -> Iterator[Complaint]:
     channels = document.data.get("channels", {})
+    meta = document.data.get("meta")
     told = [*_told(("notify",), document.data.get("notify"))]
+    told += _told(("meta", "notify"), meta.get("notify")) if isinstance(meta, dict) else []
     for index, rule in rules.items():
         told += _told(("rules", index, "notify"), rule.get("notify"))
     for path, name in told:

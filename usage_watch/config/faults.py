@@ -25,10 +25,10 @@ _PATTERNS = {
     r"^https://\S+$": "takes a link that begins with https://",
 }
 _LIMITS = {
-    "greater_than": "must be more than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be more than {gt:,.12g}",
+    "greater_than_equal": "must be at least {ge:,.12g}",
+    "less_than": "must be less than {lt:,.12g}",
+    "less_than_equal": "must be at most {le:,.12g}",
     "string_too_short": "has too few characters; write {min_length} or more",
     "string_too_long": "has too many characters; write {max_length} at most",
     "too_short": "has too few entries; write {min_length} or more",

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 from usage_watch.channels import AnyChannel
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.series import DAY, EACH_MEMBER, Feed
+from usage_watch.meta import RULES as META_RULES
 from usage_watch.rules import AnyRule, FileDefaults, routes
 from usage_watch.rules.budget import BudgetRule
 from usage_watch.rules.common import Notify, Routes, Strict
@@ -22,6 +23,13 @@ from usage_watch.yamlfile import Document
 
 LONGEST_BACKFILL = timedelta(days=3 * 365)
 """As `source.backfill`: a budget whose period began earlier says since when it counts."""
+
+
+class MetaSettings(Strict):
+    """The watcher's own alerts."""
+
+    notify: Notify | None = None
+    """The channels that are told of them: a list, or lists by severity; the file's `notify` by default."""
 
 
 class Config(Strict):
@@ -43,12 +51,12 @@ class Config(Strict):
     """Whom messages go to, by a name of yours."""
     notify: Notify = Field(default_factory=list)
     """The channels that are told: a list, or lists by severity."""
+    meta: MetaSettings = MetaSettings()
+    """What the watcher says of itself: that the source cannot be read, or seems to stand."""
     rules: tuple[AnyRule, ...] = ()
     """What is watched."""
 
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"web", "heartbeat", "meta", "price", "seats", "events", "mute", "bands"}
-    )
+    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat", "price", "seats", "events", "mute", "bands"})
     """Fields of the contract that are not built yet; of those above, all but the value given."""
 
     _document: Document | None = PrivateAttr(None)
@@ -70,8 +78,17 @@ class Config(Strict):
 
     @property
     def routes(self) -> Mapping[str, Routes]:
-        """By rule id and severity, the channels that are told; a rule's own `notify` replaces the file's."""
-        return {rule.id: routes(self.notify if rule.notify is None else rule.notify) for rule in self.rules}
+        """By rule id and severity, the channels that are told; a rule's own `notify` replaces the file's.
+
+        The watcher's own alerts have ids as rules have.
+        """
+        told = {rule.id: routes(self.notify if rule.notify is None else rule.notify) for rule in self.rules}
+        return {**dict.fromkeys(META_RULES, self.meta_routes), **told}
+
+    @property
+    def meta_routes(self) -> Routes:
+        """By severity, the channels that are told what the watcher says of itself."""
+        return routes(self.notify if self.meta.notify is None else self.meta.notify)
 
     def feeds(self) -> tuple[Feed, ...]:
         """What the enabled rules need, and member days of what they watch: who drives it. Ordered, once each."""

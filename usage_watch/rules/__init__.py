@@ -6,14 +6,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from usage_watch.rules.absence import AbsenceRule
 from usage_watch.rules.budget import BudgetRule
 from usage_watch.rules.common import FileDefaults, Problem, Rule, routes
 from usage_watch.rules.threshold import ThresholdRule
 from usage_watch.rules.zscore import ZscoreRule
 
-AnyRule = Annotated[ThresholdRule | BudgetRule | ZscoreRule, Field(discriminator="kind")]
+AnyRule = Annotated[ThresholdRule | BudgetRule | ZscoreRule | AbsenceRule, Field(discriminator="kind")]
 
-LATER_KINDS = frozenset({"absence", "novelty"})
+LATER_KINDS = frozenset({"novelty"})
 """Kinds of the contract that are not built yet."""
 
 __all__ = ["LATER_KINDS", "AnyRule", "FileDefaults", "Problem", "Rule", "routes"]

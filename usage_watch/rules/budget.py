@@ -14,11 +14,11 @@ from usage_watch.core.datasets import DATASETS
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.message import Evidence, Fact, Severity
 from usage_watch.core.periods import Periods, Span, between
-from usage_watch.core.selection import Selected, select
+from usage_watch.core.selection import Selected
 from usage_watch.core.series import DAY, FeedHistory
-from usage_watch.core.units import from_epoch, local_time, number, parse_percent, percent
+from usage_watch.core.units import from_epoch, local_time, number, parse_percent, percent, quantity
 from usage_watch.rules.common import FileDefaults, Problem, Rule
-from usage_watch.rules.evidence import amount, around
+from usage_watch.rules.evidence import around
 from usage_watch.rules.period import CalendarPeriod, FixedPeriod, Period, periods_of
 
 Rung = tuple[Severity, float]
@@ -151,7 +151,7 @@ class BudgetRule(Rule):
             return []
         newest = from_epoch(int(history.starts[-1]) + history.feed.width)
         spans = between(self.periods(defaults), since, newest)
-        return [self._judge_one(history, series, span) for series in select(history, self.selection) for span in spans]
+        return [self._judge_one(history, series, span) for series in self.watched(history) for span in spans]
 
     def _judge_one(self, history: FeedHistory, series: Selected, span: Span) -> Findings:
         """What was spent up to and including each bucket of one period. Levels are reached at >=."""
@@ -171,7 +171,8 @@ class BudgetRule(Rule):
             ranks=ranks,
             holding=np.zeros(len(spent), dtype=bool),
             settled=(history.settled & series.known)[inside],
-            early=np.ones(len(spent), dtype=bool),
+            grows=True,
+            worse=np.ones(len(spent), dtype=np.int8),
             values=spent,
             limits=limits[np.maximum(ranks - 1, 0)],
             part="levels",
@@ -184,7 +185,7 @@ class BudgetRule(Rule):
         until_at = from_epoch(int(findings.starts[index]) + findings.width)
         _, share = self.levels_[rank - 1]
         value = float(findings.values[index])
-        spent = f"{number(value)} of {amount(self.limit, self.unit)} spent"
+        spent = f"{number(value)} of {quantity(self.limit, self.unit)} spent"
         part = f" ({percent(value / self.limit)})" if self.limit else ""
         return around(
             findings,
@@ -210,7 +211,7 @@ class BudgetRule(Rule):
         passed = (until_at - span.start_at) / (span.end_at - span.start_at)
         first, last = (local_time(at, zone, until_at) for at in (span.start_at, span.end_at))
         yield Fact("Period", f"{first} to {last} ({zone.key}), {percent(passed)} of it over")
-        yield Fact("Even pace", f"{amount(round(self.limit * passed), self.unit)} by now")
+        yield Fact("Even pace", f"{quantity(round(self.limit * passed), self.unit)} by now")
         # In half-hour zones the first bucket begins after the period, within its own width.
         if findings.starts[0] >= span.start_at.timestamp() + findings.width:
             since = local_time(from_epoch(int(findings.starts[0])), zone, until_at)

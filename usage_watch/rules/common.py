@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.message import Evidence, Fact, Severity
-from usage_watch.core.selection import MEMBER, Choice, Selection
+from usage_watch.core.selection import MEMBER, Choice, Selected, Selection, select
 from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
 from usage_watch.core.units import Duration
 from usage_watch.rules.asking import Question, Refusal, ask
@@ -128,7 +128,7 @@ class Rule(Strict):
 
     algorithm: ClassVar[int] = 1
     """Raised when the kind's judging changes, so that only then old incidents are judged as another rule's."""
-    later: ClassVar[frozenset[str]] = frozenset({"text", "remind_every", "max_incidents", "max_series"})
+    later: ClassVar[frozenset[str]] = frozenset({"text", "remind_every", "max_incidents"})
     """Fields of the contract that are not built yet; of those below, all but the value given."""
     later_values: ClassVar[Mapping[str, frozenset[str]]] = {}
     """Values, or keys inside of them, that are not built yet, by field."""
@@ -155,6 +155,8 @@ class Rule(Strict):
     """How long it must be clear before it has ended."""
     notify: Notify | None = None
     """Channels, or channels by severity, in place of the file's."""
+    max_series: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 10_000
+    """At most so many series of `for_each` are watched, the largest."""
     enabled: Switch = True
     """`no` is as good as removed."""
 
@@ -232,6 +234,19 @@ class Rule(Strict):
         if self.for_each is not None and self.for_each.casefold() == MEMBER:
             return Selection(axis, choice, self._member(), MEMBER)
         return Selection(axis or self.for_each, choice, self._member(), self.for_each)
+
+    def watched(self, history: FeedHistory) -> list[Selected]:
+        """The rule's series in the order of their labels; the largest, where there are more than `max_series`."""
+        found = select(history, self.selection)
+        if len(found) <= self.max_series:
+            return found
+        largest = sorted(found, key=lambda series: -int(series.counts.sum()))[: self.max_series]
+        kept = {id(series) for series in largest}
+        return [series for series in found if id(series) in kept]
+
+    def left_out(self, history: FeedHistory) -> int:
+        """How many series `max_series` leaves out."""
+        return max(0, len(select(history, self.selection)) - self.max_series)
 
     def narrowed(self) -> list[Fact]:
         """Which usage counts, where not all does."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from usage_watch.core.episode import Findings
 from usage_watch.core.message import Evidence, Fact
 from usage_watch.core.series import HOUR
-from usage_watch.core.units import from_epoch, number
+from usage_watch.core.units import from_epoch
 
 WEEK = 7 * 86400
 
@@ -44,15 +44,6 @@ def around(
 def bucket_name(width: int) -> str:
     """`1h` or `1d`."""
     return "1h" if width == HOUR else "1d"
-
-
-def amount(value: float, unit: str) -> str:
-    """A count with its unit: `12,345 credits`, `1 credit`."""
-    return f"{number(value)} {_singular(unit) if value == 1 else unit}"
-
-
-def _singular(unit: str) -> str:
-    return unit[:-3] + "y" if unit.endswith("ies") else unit.removesuffix("s")
 
 
 def week_before(findings: Findings, index: int, said: Callable[[float], str]) -> list[Fact]:

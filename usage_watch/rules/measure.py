@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,12 +15,12 @@ from pydantic import Field
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.episode import Findings
 from usage_watch.core.message import Evidence, Fact
-from usage_watch.core.selection import Selection, select
+from usage_watch.core.selection import Selected
 from usage_watch.core.series import FeedHistory, Flags, Floats, Ints
 from usage_watch.core.stats.windows import all_true, trailing_sum
-from usage_watch.core.units import Duration, number, spell_duration
+from usage_watch.core.units import Duration, number, quantity, spell_duration
 from usage_watch.rules.common import FileDefaults, Problem, Rule, buckets
-from usage_watch.rules.evidence import amount, around, week_before
+from usage_watch.rules.evidence import around, week_before
 
 
 class Statistic(StrEnum):
@@ -55,11 +55,11 @@ class Measured:
 
 
 def measure(
-    history: FeedHistory, selection: Selection, statistic: Statistic, window: int, min_total: float
+    history: FeedHistory, watched: Sequence[Selected], statistic: Statistic, window: int, min_total: float
 ) -> list[Measured]:
     """Measure each series of a rule over windows of `window` buckets; below `min_total` a share says nothing."""
     measured = []
-    for series in select(history, selection):
+    for series in watched:
         sums = trailing_sum(series.counts, window).astype(np.float64)
         totals = trailing_sum(series.totals, window).astype(np.float64)
         is_share = statistic == Statistic.SHARE
@@ -107,7 +107,7 @@ class MeasuredRule(Rule):
 
     def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
         first = int(np.searchsorted(history.starts, int(since.timestamp())))
-        series = measure(history, self.selection, self.statistic, self.window_buckets, self.min_total)
+        series = measure(history, self.watched(history), self.statistic, self.window_buckets, self.min_total)
         return [self.judge_one(measured, first) for measured in series]
 
     @property
@@ -124,7 +124,7 @@ class MeasuredRule(Rule):
         """A measured value in words: `12,345 credits`, `63 % of credits`."""
         if self.statistic == Statistic.SHARE:
             return f"{number(value)} % of {self.unit}"
-        return amount(value, self.unit)
+        return quantity(value, self.unit)
 
     def words(self, findings: Findings, index: int, limit: float, against: str, facts: tuple[Fact, ...]) -> Evidence:
         """The evidence of a window: what was measured, against what, the rule's own facts, and a week before."""

@@ -78,7 +78,8 @@ class ThresholdRule(MeasuredRule):
             ranks=ranks,
             holding=enough & (ranks == 0) & (values > sign * clear_at),
             settled=measured.settled[first:],
-            early=np.full(len(values), measured.grows and sign > 0),
+            grows=measured.grows,
+            worse=np.full(len(values), sign, dtype=np.int8),
             values=measured.values[first:],
             limits=limits[np.maximum(ranks - 1, 0)],
         )

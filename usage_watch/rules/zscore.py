@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from usage_watch.core.episode import Findings, Level
@@ -124,7 +125,8 @@ class ZscoreRule(MeasuredRule):
             ranks=ranks,
             holding=news & (ranks == 0) & (directed > self.clear_at * limits[0] / 100),
             settled=measured.settled[first:] & ~np.isnan(centers),
-            early=(scores > 0) & measured.grows,
+            grows=measured.grows,
+            worse=self._worse(ranks, scores),
             values=values,
             limits=np.maximum(centers + np.sign(scores) * reached, 0),
             scores=scores,
@@ -135,6 +137,12 @@ class ZscoreRule(MeasuredRule):
         if self.direction == Direction.BOTH:
             return np.abs(scores)
         return scores if self.direction == Direction.UP else -scores
+
+    def _worse(self, ranks: NDArray[np.int8], scores: Floats) -> NDArray[np.int8]:
+        """Which side is worse: of a rule that looks both ways, the one on which a breach stands."""
+        side = {Direction.UP: 1, Direction.DOWN: -1, Direction.BOTH: 0}[self.direction]
+        sides = np.full(len(ranks), side, dtype=np.int8)
+        return np.where((ranks > 0) & (side == 0), np.where(scores > 0, 1, -1), sides).astype(np.int8)
 
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
         if findings.scores is None or findings.usual is None:
