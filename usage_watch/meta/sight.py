@@ -1,0 +1,24 @@
+"""What the watcher can see of itself: what it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from usage_watch.core.feedstate import FeedState, Gap, LargeRevision, Poll
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Stored facts about the watcher; none of them is its configuration."""
+
+    polls: Sequence[Poll] = ()
+    """Outcomes of the last days, and of as long as something of the watcher's own is open; oldest first."""
+    feeds: Sequence[FeedState] = ()
+    """The feeds that the rules need, as the last poll left them."""
+    gaps: Sequence[Gap] = ()
+    """What was never fetched and is given up for lost."""
+    revisions: Sequence[LargeRevision] = ()
+    """Those of the last two days, oldest first."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """By rule id, how many series its `max_series` leaves out."""
