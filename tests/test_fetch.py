@@ -1,18 +1,18 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from tests.fakes.analytics_faults import AnalyticsFaults, Answer, Raw, Seen, Step, api_error
+from tests.fakes.analytics_faults import Answer, Raw, Seen, Step, api_error
 from tests.fakes.analytics_pages import bucket, page
+from tests.fakes.analytics_round import DAYS, EVERY, HOURS, MEMBERS, NOW, QUERIES, Round, counted, minutes, open_round
 from tests.listening import listening
-from usage_watch.core.feedstate import FeedState
-from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed
+from usage_watch.core.series import HOUR, Feed
 from usage_watch.errors import SecretError
 from usage_watch.fetch import Asking, Fetched, fetch, silent
 from usage_watch.secret import SecretRef
@@ -20,54 +20,6 @@ from usage_watch.simulator import DEFAULT_KEY, Scenario, SimulatorServer
 from usage_watch.source.client import AnalyticsClient
 from usage_watch.store.database import Database, open_for_writing
 from usage_watch.store.history import HistoryStore
-
-NOW = datetime(2026, 11, 22, 12, 34, 56, tzinfo=UTC)
-HOURS, DAYS = Feed("credit_usage", HOUR), Feed("credit_usage", DAY)
-QUERIES = Feed("query_volume", HOUR)
-MEMBERS = Feed("credit_usage", DAY, EACH_MEMBER)
-EVERY = timedelta(minutes=15)
-
-
-def minutes(number: float) -> timedelta:
-    return timedelta(minutes=number)
-
-
-def counted(seen: Seen, count: int = 7) -> Step:
-    """A good answer of v1: `count` in every bucket that was asked for."""
-    width = HOUR if seen.query["bucket_width"] == "1h" else DAY
-    first = int(seen.query.get("page", seen.query["start_time"]))
-    end = int(seen.query["end_time"])
-    last = min(end, first + width * int(seen.query["limit"]))
-    buckets = [bucket(start, width, count) for start in range(first, last, width)]
-    return Answer(page(buckets, next_page=str(last) if last < end else None))
-
-
-@dataclass
-class Round:
-    """A source that answers well unless told otherwise, and a store of its own."""
-
-    server: AnalyticsFaults
-    client: AnalyticsClient
-    history: HistoryStore
-    fault: Callable[[Seen], Step | None] = lambda seen: None
-    keys: Callable[[], str] = lambda: "key"
-    stop: Event = field(default_factory=Event)
-
-    def fetch(
-        self, *feeds: Feed, at: datetime = NOW, back: timedelta = timedelta(days=3), at_once: bool = False
-    ) -> Fetched:
-        asking = Asking(feeds or (HOURS,), at - back, EVERY, at_once)
-        return fetch(self.client, self.history, asking, at, self.stop, silent)
-
-    def state(self, feed: Feed = HOURS) -> FeedState:
-        return self.history.state(feed)
-
-    @property
-    def datasets(self) -> list[str]:
-        """What was asked for since last looked at."""
-        asked = [seen.query["dataset"] for seen in self.server.seen]
-        self.server.seen.clear()
-        return asked
 
 
 @pytest.fixture
@@ -78,11 +30,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def source(database: Database) -> Iterator[Round]:
-    def script(seen: Seen) -> Step:
-        return made.fault(seen) or counted(seen)
-
-    with AnalyticsFaults(script) as server, AnalyticsClient(server.url, lambda: made.keys()) as client:
-        made = Round(server, client, HistoryStore(database))
+    with open_round(database) as made:
         yield made
 
 
@@ -192,6 +140,39 @@ def test_a_failure_in_the_middle_keeps_what_came_and_goes_on_from_there(source: 
     assert min(int(seen.query["start_time"]) for seen in source.server.seen) == read_to.timestamp()
 
 
+def test_an_enlarged_backfill_that_breaks_off_goes_on_from_there_and_leaves_no_hole(source: Round) -> None:
+    source.fetch(back=timedelta(days=10))
+    answers = iter([None, None, api_error(500, "server_error")])
+    source.fault = lambda seen: next(answers, None)
+    back, whole = timedelta(days=200), 200 * 24
+    assert source.fetch(at=NOW + EVERY, back=back).new == 2 * 168
+    read_to = NOW + EVERY - back + timedelta(hours=2 * 168)
+    assert source.history.gaps() == [], "it is to be read, and not given up"
+
+    source.server.seen.clear()
+    fetched = source.fetch(at=NOW + EVERY + minutes(1), back=back)
+    assert (fetched.polled, fetched.new) == (1, whole - 2 * 168 - 10 * 24)
+    assert min(int(seen.query["start_time"]) for seen in source.server.seen) == read_to.timestamp() // HOUR * HOUR
+    history = source.history.load({HOURS: NOW - back})[HOURS]
+    assert history.fetched.tolist() == [True] * whole
+
+    source.server.seen.clear()
+    assert source.fetch(at=NOW + 2 * EVERY + minutes(1), back=back).polled == 1
+    assert len(source.server.seen) <= 2, "it is not asked for again"
+
+
+def test_a_retry_after_counts_from_the_answer_that_said_so(source: Round) -> None:
+    def late(seen: Seen) -> Step:
+        time.sleep(0.04)
+        return Answer(b"", 429, {"Retry-After": "600"})
+
+    source.fault = late
+    source.fetch()
+    retry_at = source.state().retry_at
+    assert retry_at is not None
+    assert retry_at >= NOW + timedelta(seconds=600.04)
+
+
 # ---- the source's failure -------------------------------------------------------------------------------------------
 
 
@@ -213,7 +194,10 @@ def test_where_the_source_as_a_whole_fails_no_further_feed_is_asked(source: Roun
     assert (fetched.polled, len(fetched.failures)) == (0, 1), "one sentence for all of them"
     for feed in (DAYS, QUERIES, HOURS):
         state = source.state(feed)
-        assert (state.polled_at, state.retry_at, state.failures) == (NOW, NOW + minutes(wait), 1)
+        assert (state.polled_at, state.failures) == (NOW, 1)
+        assert state.retry_at is not None
+        waited = state.retry_at - NOW - minutes(wait)
+        assert timedelta(0) <= waited < minutes(1), "a Retry-After counts from its answer, not from the round's start"
         assert state.last_error == fetched.failures[0]
 
 

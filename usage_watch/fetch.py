@@ -12,9 +12,12 @@ from usage_watch.core.feedstate import FeedState
 from usage_watch.core.series import Feed
 from usage_watch.errors import SecretError
 from usage_watch.source.client import AnalyticsClient
-from usage_watch.source.errors import AnalyticsError, Fault
-from usage_watch.source.sync import Window, retry_after, wanted
+from usage_watch.source.errors import AnalyticsError, Fault, member_gone
+from usage_watch.source.sync import Window, poll_every_of, retry_after, wanted
 from usage_watch.store.history import HistoryStore
+
+CLOCKS_APART = timedelta(minutes=10)
+"""How far the machine's clock may be ahead of the source's before the source's is trusted more."""
 
 Progress = Callable[[Feed, datetime], None]
 """Told after each stored answer: which feed, and until when it is read."""
@@ -57,6 +60,7 @@ def fetch(
     polled = new = changed = 0
     failures: list[str] = []
     gone: AnalyticsError | SecretError | None = None
+    opened = client.open_for
     for state, windows in _due(history, asking, now):
         try:
             if gone is not None:
@@ -65,15 +69,26 @@ def fetch(
                 new, changed = new + at.new, changed + at.changed
                 progress(state.feed, at.until_at)
         except (AnalyticsError, SecretError) as error:
+            error = _closer(client, state.feed, error, now)
             gone = error if _everywhere(error) else None
-            _failed(history, state, error, now)
+            _failed(history, state, error, now, client.open_for - opened)
             failures.append(str(error))
             continue
         if stop.is_set():
             break
-        history.record_poll(state.feed, now, None, None, windows[0][0])
+        poll_every = poll_every_of(state.feed, asking.poll_every)
+        history.read_up(state.feed, now, seen_at(client, now), poll_every, windows[0][0])
         polled += 1
     return Fetched(polled, new, changed, tuple(dict.fromkeys(failures)))
+
+
+def seen_at(client: AnalyticsClient, now: datetime) -> datetime:
+    """When an answer was given: by the source's own clock where this machine's is well ahead of it.
+
+    A clock that jumped ahead would make every zero look old enough to be final.
+    """
+    answered_at = client.answered_at
+    return answered_at if answered_at is not None and now - answered_at > CLOCKS_APART else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,7 @@ def _due(history: HistoryStore, asking: Asking, now: datetime) -> Iterable[tuple
         state = history.state(feed)
         if asking.at_once:
             state = replace(state, polled_at=None, retry_at=None)
-        if windows := wanted(state, now, asking.poll_every, asking.keep_from):
+        if windows := wanted(state, now, asking.poll_every, asking.keep_from, history.unread(feed)):
             yield state, windows
 
 
@@ -102,10 +117,22 @@ def _read(
 ) -> Iterable[_Stored]:
     for start_at, end_at in windows:
         for reading in client.fetch(feed, start_at, end_at, now):
-            saved = history.save(reading, now)
+            saved = history.save(reading, seen_at(client, now))
             yield _Stored(saved.new, saved.changed, datetime.fromtimestamp(reading.starts[-1] + feed.width, now.tzinfo))
             if stop.is_set():
                 return
+
+
+def _closer(
+    client: AnalyticsClient, feed: Feed, error: AnalyticsError | SecretError, now: datetime
+) -> AnalyticsError | SecretError:
+    """A closer look at a refusal: the source says the same of a member who left and of a question without answer."""
+    if feed.member is None or not isinstance(error, AnalyticsError) or error.fault is not Fault.REFUSED:
+        return error
+    try:
+        return member_gone(feed) if client.answers_for_everyone(feed, now, now) else error
+    except (AnalyticsError, SecretError) as other:
+        return other
 
 
 def _everywhere(error: AnalyticsError | SecretError) -> bool:
@@ -114,9 +141,16 @@ def _everywhere(error: AnalyticsError | SecretError) -> bool:
     return isinstance(error, SecretError) or error.fault in whole
 
 
-def _failed(history: HistoryStore, state: FeedState, error: AnalyticsError | SecretError, now: datetime) -> None:
+def _failed(
+    history: HistoryStore, state: FeedState, error: AnalyticsError | SecretError, now: datetime, since: timedelta
+) -> None:
+    """`since`: how long ago it was `now`; a `Retry-After` counts from its answer."""
     fault = error.fault if isinstance(error, AnalyticsError) else Fault.UNAUTHORIZED
     hint = error.retry_after if isinstance(error, AnalyticsError) else None
+    if hint is not None:
+        hint += since
     retry_at = now + retry_after(state.failures + 1, fault, hint)
-    history.record_poll(state.feed, now, str(error), retry_at)
+    history.failed(state.feed, now, fault, str(error), retry_at)
+    if isinstance(error, AnalyticsError) and error.body:
+        history.keep_oddity(state.feed, now, str(error), error.body)
     logs.warning("poll.failed", feed=state.feed, fault=fault, retry_at=retry_at, error=error)

@@ -41,6 +41,27 @@ def test_the_frontier_is_the_end_of_what_is_settled_without_a_break(
     assert frontier_hour(feed_history({"": [1] * 6}, holes=holes, unsettled=unsettled)) == hour
 
 
+WEEK = 7 * 24
+
+
+@pytest.mark.parametrize(
+    ("holes", "unsettled", "hour"),
+    [
+        ((3,), (), 3),  # with 3 + 168 buckets, all but the hole at 2 are younger than a week
+        ((2,), (), 3 + WEEK),
+        ((2, 3), (), 3),
+        ((1, 2), (8,), 8),
+        ((0, 1, 2), (), 3 + WEEK),
+        ((1, 2), (0,), None),
+        ((2,), (WEEK + 2,), WEEK + 2),
+    ],
+)
+def test_a_hole_of_a_week_is_given_up_for_lost(
+    holes: tuple[int, ...], unsettled: tuple[int, ...], hour: int | None
+) -> None:
+    assert frontier_hour(feed_history({"": [1] * (3 + WEEK)}, holes=holes, unsettled=unsettled)) == hour
+
+
 @pytest.mark.parametrize(
     ("counts", "hour"),
     [
@@ -68,11 +89,12 @@ def test_counts_of_an_unknown_series_are_zero_and_an_unknown_axis_was_never_answ
 
 @pytest.mark.parametrize(("since", "left"), [(-5, 4), (0, 4), (1.5, 2), (3, 1), (9, 0)])
 def test_a_cut_history_is_its_newer_part(since: float, left: int) -> None:
-    whole = feed_history({"": [1, 2, 3, 4], "Model=a": [1, 1, 1, 0]}, holes=(1,), unsettled=(3,))
+    whole = feed_history({"": [1, 2, 3, 4], "Model=a": [1, 1, 1, 0]}, holes=(1,), unsettled=(2, 3), aged=(2,))
     part = whole.cut(int(at(since).timestamp()))
     assert part.starts.tolist() == whole.starts.tolist()[4 - left :]
     assert part.fetched.tolist() == [True, False, True, True][4 - left :]
-    assert part.settled.tolist() == [True, False, True, False][4 - left :]
+    assert part.settled.tolist() == [True, False, False, False][4 - left :]
+    assert part.aged.tolist() == [True, False, True, False][4 - left :]
     assert part.known("Model").tolist() == part.fetched.tolist()
     assert part.of(key(HOURLY, "Model=a")).tolist() == [1, 0, 1, 0][4 - left :]
 

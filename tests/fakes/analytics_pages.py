@@ -7,11 +7,12 @@ from typing import Any
 
 Categories = Mapping[str, Mapping[str, int]]
 """{axis: {category: count}}"""
+EMPTY: Categories = {"Model": {}}
 
 
 def bucket(start: int, width: int, count: int = 0, parts: Categories | None = None) -> dict[str, Any]:
-    """A bucket as v1 writes it."""
-    return {"start_time": start, "end_time": start + width, "count": count, "by_categories": _lists(parts or {})}
+    """A bucket as v1 writes it; without parts, nothing of it is attributed."""
+    return {"start_time": start, "end_time": start + width, "count": count, "by_categories": _lists(parts or EMPTY)}
 
 
 def old_bucket(start: int, width: int, count: int, parts: Mapping[str, int]) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def old_bucket(start: int, width: int, count: int, parts: Mapping[str, int]) -> 
 
 def member(email: str, count: int, parts: Categories | None = None) -> dict[str, Any]:
     """A row of v2."""
-    return {"user_email": email, "count": count, "by_categories": _lists(parts or {})}
+    return {"user_email": email, "count": count, "by_categories": _lists(parts or EMPTY)}
 
 
 def day(start: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def day(start: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def page(
-    data: Sequence[dict[str, Any]], axes: Sequence[str] | None = (), next_page: str | None = None
+    data: Sequence[dict[str, Any]], axes: Sequence[str] | None = ("Model",), next_page: str | None = None
 ) -> dict[str, Any]:
     """A page; without axes at all (None) it is the older answer."""
     categories = {} if axes is None else {"categories": list(axes)}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +33,7 @@ def fetch(
         return list(source.fetch(feed, TODAY - timedelta(days=days), end, NOW))
 
 
-def paged(buckets: list[dict[str, Any]], axes: tuple[str, ...] = ()) -> Callable[[Seen], Step]:
+def paged(buckets: list[dict[str, Any]], axes: tuple[str, ...] = ("Model",)) -> Callable[[Seen], Step]:
     """Answers as the contract says: `limit` buckets a page, and a cursor that is the place to go on from."""
 
     def answer(seen: Seen) -> Step:
@@ -89,7 +90,7 @@ def test_every_dataset_is_asked_for_at_its_widths(name: str, width: Width) -> No
 
 def test_one_member_is_asked_for_by_email() -> None:
     feed = Feed("skills", HOUR, "ana+ops@example.com")
-    with AnalyticsFaults([Answer(page([bucket(D0, HOUR, 1)]))]) as server:
+    with AnalyticsFaults([Answer(page([bucket(D0, HOUR, 1, {"Skill": {}})], ("Skill",)))]) as server:
         [reading] = fetch(server, feed)
         assert server.seen[0].query["user_email"] == "ana+ops@example.com"
     assert reading.rows == ((SeriesKey(feed, member="ana+ops@example.com"), D0, 1),)
@@ -97,7 +98,7 @@ def test_one_member_is_asked_for_by_email() -> None:
 
 def test_pages_are_asked_for_with_the_cursor_and_otherwise_the_same() -> None:
     cursor = "a/b+c=&%20é"
-    script = [Answer(page([bucket(D0, HOUR)], (), cursor)), Answer(page([bucket(D0 + HOUR, HOUR)]))]
+    script = [Answer(page([bucket(D0, HOUR)], ("Model",), cursor)), Answer(page([bucket(D0 + HOUR, HOUR)]))]
     with AnalyticsFaults(script) as server:
         fetch(server, HOURS)
         first, second = (dict(seen.query) for seen in server.seen)
@@ -117,7 +118,7 @@ def test_the_address_may_have_a_path_and_the_key_goes_into_the_header() -> None:
 
 def test_the_key_is_read_anew_for_each_request() -> None:
     keys = iter(["the-first-key", "the-second-key"])
-    script = [Answer(page([bucket(D0, HOUR)], (), "next")), Answer(page([]))]
+    script = [Answer(page([bucket(D0, HOUR)], ("Model",), "next")), Answer(page([]))]
     with AnalyticsFaults(script) as server, AnalyticsClient(server.url, lambda: next(keys)) as source:
         list(source.fetch(HOURS, TODAY - timedelta(days=5), NOW, NOW))
         assert [seen.headers["authorization"] for seen in server.seen] == [
@@ -141,7 +142,7 @@ def test_v1_pages_are_given_out_as_they_come_each_with_its_own_axes() -> None:
 
 
 def test_what_came_before_a_fault_is_given_out() -> None:
-    script = [Answer(page([bucket(D0, HOUR)], (), "a")), Answer(b"busy", 503)]
+    script = [Answer(page([bucket(D0, HOUR)], ("Model",), "a")), Answer(b"busy", 503)]
     got: list[Reading] = []
     with AnalyticsFaults(script) as server, client(server.url) as source, pytest.raises(AnalyticsError):
         collect(source.fetch(HOURS, TODAY - timedelta(days=5), NOW, NOW), got)
@@ -204,7 +205,7 @@ def test_a_day_that_two_pages_share_comes_out_whole_and_quiet_days_as_fetched() 
     ]
     with AnalyticsFaults(script) as server:
         readings = fetch(server, MEMBERS)
-    assert [days_of(reading) for reading in readings] == [[0], [1], [2, 3, 4]]
+    assert [days_of(reading) for reading in readings] == [[0], [1, 2], [3, 4]]
     assert [members_of(reading) for reading in readings] == [
         {0: ["a@x", "b@x"]},
         {1: ["a@x", "b@x"]},
@@ -213,16 +214,16 @@ def test_a_day_that_two_pages_share_comes_out_whole_and_quiet_days_as_fetched() 
     assert {reading.axes for reading in readings} == {("Model",)}
 
 
-def test_a_day_is_given_out_once_the_next_has_begun_and_quiet_days_only_at_the_end() -> None:
+def test_a_day_is_given_out_once_a_later_one_has_begun_and_with_it_the_quiet_ones_before() -> None:
     script = [
         Answer(page([day(D0 + DAY, rows("a"))], ("Model",), "p2")),
-        Answer(page([day(D0 + 2 * DAY, rows("a"))], ("Model",), "p3")),
+        Answer(page([day(D0 + 3 * DAY, rows("a"))], ("Model",), "p3")),
         Answer(b"", 500),
     ]
     got: list[Reading] = []
     with AnalyticsFaults(script) as server, client(server.url) as source, pytest.raises(AnalyticsError):
         collect(source.fetch(MEMBERS, TODAY - timedelta(days=5), NOW, NOW), got)
-    assert [days_of(reading) for reading in got] == [[1]]
+    assert [days_of(reading) for reading in got] == [[0], [1, 2]], "and no hole where it broke off"
 
 
 def test_today_is_no_quiet_day_yet() -> None:
@@ -246,7 +247,8 @@ def test_a_member_twice_in_one_day_is_refused(pages: int) -> None:
         script = [Answer(page(data[:1], ("Model",), "p2")), Answer(page(data[1:], ("Model",)))]
     with AnalyticsFaults(script) as server, pytest.raises(AnalyticsError, match="a member stands twice") as caught:
         fetch(server, MEMBERS)
-    assert caught.value.drift
+    assert caught.value.fault is Fault.DRIFT
+    assert json.loads(caught.value.body) == script[-1].body
 
 
 def test_a_member_may_come_again_on_another_day() -> None:
@@ -274,7 +276,7 @@ def ever_on(start: Callable[[int], list[dict[str, Any]]], cursor: Callable[[int]
 
     def answer(_: Seen) -> Step:
         number = next(numbers)
-        return Answer(page(start(number), (), cursor(number)))
+        return Answer(page(start(number), ("Model",), cursor(number)))
 
     return answer
 
@@ -301,7 +303,7 @@ def test_pages_without_end_are_given_up(feed: Feed, script: Callable[[Seen], Ste
 
 
 def test_empty_pages_between_are_followed() -> None:
-    empty = [Answer(page([], (), f"p{i}")) for i in range(EMPTY_PAGES)]
+    empty = [Answer(page([], ("Model",), f"p{i}")) for i in range(EMPTY_PAGES)]
     with AnalyticsFaults([*empty, Answer(page([bucket(D0, HOUR, 7)]))]) as server:
         [reading] = fetch(server, HOURS)
     assert reading.rows == ((SeriesKey(HOURS), D0, 7),)

@@ -85,7 +85,7 @@ def test_the_status_decides_what_an_error_is(step: Answer, kind: Fault) -> None:
     error = fault(step)
     assert error.fault is kind
     assert error.retry_after is None
-    assert not error.drift
+    assert error.body == b""
     assert isinstance(error, SourceError)
     assert error.exit_code == 3
 
@@ -200,7 +200,7 @@ def test_a_redirect_is_never_followed(status: int) -> None:
 )
 def test_an_answer_that_never_came_whole_is_a_passing_fault(step: Step, kind: Fault, what: str) -> None:
     error = fault(step, max_bytes=50_000)
-    assert (error.fault, error.drift) == (kind, False)
+    assert (error.fault, error.body) == (kind, b"")
     assert what in str(error)
 
 

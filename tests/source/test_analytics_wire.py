@@ -28,10 +28,10 @@ def read(content: Any, feed: Feed = HOURS, *, floor: int = T0, end: int | None =
     return read_page(body, Asked(feed, T0, T0 + 10 * feed.width if end is None else end, floor))
 
 
-def refused(content: Any, feed: Feed = HOURS, **asked: int) -> AnalyticsError:
+def refused(content: Any, feed: Feed = HOURS, fault: Fault = Fault.DRIFT, **asked: int) -> AnalyticsError:
     with pytest.raises(AnalyticsError) as caught:
         read(content, feed, **asked)
-    assert caught.value.fault is Fault.BROKEN
+    assert caught.value.fault is fault
     assert "\n" not in str(caught.value)
     return caught.value
 
@@ -98,9 +98,32 @@ def test_every_dataset_is_read_with_the_axes_that_it_names(dataset: Any) -> None
 
 
 def test_an_axis_that_nobody_knows_is_taken_and_one_that_is_not_named_is_unknown() -> None:
-    found = read(page([bucket(T0, HOUR, 1, {"Region": {"eu": 1}, "Model": {"opus": 1}})], ["Region"]))
-    assert found.axes == ("Region",)
-    assert {key.axis for key, _, _ in found.rows} == {None, "Region"}
+    parts = {"Region": {"eu": 1}, "Model": {"opus": 1}, "Credit Source": {"paid": 1}}
+    found = read(page([bucket(T0, HOUR, 1, parts)], ["Region", "Model"]))
+    assert found.axes == ("Region", "Model")
+    assert {key.axis for key, _, _ in found.rows} == {None, "Region", "Model"}
+
+
+@pytest.mark.parametrize("axes", [(), ("Region",), ("model", "Credit source")])
+@pytest.mark.parametrize("feed", [HOURS, MEMBERS], ids=str)
+def test_a_known_dataset_without_any_axis_that_it_is_known_by_is_refused(feed: Feed, axes: tuple[str, ...]) -> None:
+    parts = {axis: {"x": 1} for axis in axes}
+    data = [day(T0, [member("a@x", 1, parts)])] if feed is MEMBERS else [bucket(T0, HOUR, 1, parts)]
+    error = refused(page(data, axes), feed)
+    assert "not what credit_usage is split by (Model, Credit Source)" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "axes"), [("daily_active_users", ()), ("daily_active_users", ("Region",)), ("unheard_of", ())]
+)
+def test_a_dataset_of_which_no_axis_is_known_may_have_any_or_none(dataset: str, axes: tuple[str, ...]) -> None:
+    parts = {axis: {"x": 1} for axis in axes}
+    assert read(page([bucket(T0, DAY, 1, parts)], axes), Feed(dataset, DAY)).axes == axes
+
+
+@pytest.mark.parametrize("feed", [HOURS, MEMBERS], ids=str)
+def test_an_answer_that_counts_nothing_need_not_name_what_it_would_be_split_by(feed: Feed) -> None:
+    assert read(page([], ()), feed) == Page((), (), (), None)
 
 
 def test_unknown_keys_are_passed_over_everywhere() -> None:
@@ -177,9 +200,9 @@ def test_the_older_answer_of_a_dataset_without_one_known_axis_counts_in_total_on
     ],
 )
 def test_a_body_that_is_no_json_object_may_come_right_when_asked_again(body: bytes, what: str) -> None:
-    error = refused(body)
+    error = refused(body, fault=Fault.BROKEN)
     assert what in str(error)
-    assert not error.drift
+    assert error.body == b"", "asked again, it may be whole"
 
 
 def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -256,7 +279,7 @@ def test_what_breaks_the_contract_is_refused_and_named(where: str, change: Calla
     change(content)
     error = refused(content)
     assert where in str(error)
-    assert error.drift
+    assert error.body == json.dumps(content).encode(), "kept for whoever looks into it"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def source(simulator: SimulatorServer) -> Iterator[AnalyticsClient]:
 
 
 def backfill(source: AnalyticsClient, feed: Feed, days: int = 90) -> list[Reading]:
-    blank = FeedState(feed, None, None, None, None, 0, None)
+    blank = FeedState(feed)
     windows = wanted(blank, NOW, timedelta(minutes=15), NOW - timedelta(days=days))
     return [reading for start, end in windows for reading in source.fetch(feed, start, end, NOW)]
 

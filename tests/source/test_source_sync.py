@@ -19,6 +19,7 @@ from usage_watch.source.sync import (
     next_due,
     poll_every_of,
     requests_per_poll,
+    reread,
     retry_after,
     wanted,
     windows,
@@ -47,8 +48,7 @@ def minutes(number: float) -> timedelta:
 
 
 def state(feed: Feed = HOURS, **known: Any) -> FeedState:
-    blank = FeedState(feed, None, None, None, None, 0, None)
-    return replace(blank, **known)
+    return FeedState(feed, **known)
 
 
 def read_up(feed: Feed = HOURS, **known: Any) -> FeedState:
@@ -117,6 +117,21 @@ def test_an_enlarged_backfill_that_meets_the_trail_is_one_window() -> None:
         assert ask(read_up(oldest_at=oldest, frontier_at=None), back=days(60)) == [(THIS_HOUR - days(60), THIS_HOUR)]
 
 
+def test_what_a_broken_off_backfill_left_is_read_from_where_it_broke_off() -> None:
+    of = read_up(oldest_at=THIS_HOUR - days(60))
+    left = (THIS_HOUR - days(45), THIS_HOUR - days(30))
+    assert wanted(of, NOW, EVERY, NOW - days(60), [left]) == [left, (THIS_HOUR - hours(48), THIS_HOUR)]
+    shorter = wanted(of, NOW, EVERY, NOW - days(40), [left])
+    assert shorter == [(THIS_HOUR - days(40), left[1]), (THIS_HOUR - hours(48), THIS_HOUR)]
+    assert wanted(of, NOW, EVERY, NOW - days(20), [left]) == [(THIS_HOUR - hours(48), THIS_HOUR)]
+
+
+@pytest.mark.parametrize("oldest", [hours(1), hours(20), hours(47)])
+def test_the_trail_does_not_reach_back_behind_what_was_ever_to_be_read(oldest: timedelta) -> None:
+    of = read_up(oldest_at=THIS_HOUR - oldest, frontier_at=None)
+    assert ask(of, back=days(1)) == [(THIS_HOUR - max(oldest, hours(24)), THIS_HOUR)]
+
+
 def test_a_backfill_that_was_shortened_changes_nothing() -> None:
     assert ask(read_up(), back=days(1)) == ask(read_up())
 
@@ -138,6 +153,10 @@ def test_a_backfill_that_begins_later_than_the_last_complete_bucket_asks_for_not
         (read_up(polled_at=NOW + days(1)), NOW),
         (read_up(retry_at=NOW + days(1)), NOW + days(1)),
         (read_up(retry_at=NOW + days(1.1)), NOW),
+        # The clock was set back after a failure: by a day, by hours, and by as little as it is nudged now and then.
+        (read_up(polled_at=NOW + days(1), retry_at=NOW + days(1) + minutes(15), failures=5), NOW),
+        (read_up(polled_at=NOW + hours(3), retry_at=NOW + hours(3) + minutes(15), failures=5), NOW),
+        (read_up(polled_at=NOW + minutes(0.5), retry_at=NOW + minutes(5), failures=3), NOW + minutes(5)),
     ],
 )
 def test_a_feed_is_due_after_its_pause_and_after_a_failure_at_its_retry(of: FeedState, due: datetime) -> None:
@@ -158,20 +177,24 @@ def test_the_next_poll_is_that_of_the_first_feed_due() -> None:
     assert next_due([], NOW, EVERY) == NOW + EVERY
 
 
-@pytest.mark.parametrize(
-    ("fault", "waits"),
-    [
-        (Fault.UNREACHABLE, [1, 2, 4, 8, 15, 15]),
-        (Fault.SERVER, [1, 2, 4, 8, 15, 15]),
-        (Fault.BROKEN, [1, 2, 4, 8, 15, 15]),
-        (Fault.THROTTLED, [1, 2, 4, 8, 15, 15]),
-        (Fault.UNAUTHORIZED, [1, 15, 15]),
-        (Fault.FEATURE_DISABLED, [1, 60, 60]),
-        (Fault.REFUSED, [60, 60]),
-        (Fault.BAD_REQUEST, [60, 60]),
-    ],
-)
-def test_how_long_each_fault_waits(fault: Fault, waits: list[int]) -> None:
+WAITS = {
+    Fault.UNREACHABLE: [1, 2, 4, 8, 15, 15],
+    Fault.SERVER: [1, 2, 4, 8, 15, 15],
+    Fault.BROKEN: [1, 2, 4, 8, 15, 15],
+    Fault.DRIFT: [1, 2, 4, 8, 15, 15],
+    Fault.THROTTLED: [1, 2, 4, 8, 15, 15],
+    Fault.UNAUTHORIZED: [1, 15, 15],
+    Fault.FEATURE_DISABLED: [1, 60, 60],
+    Fault.REFUSED: [60, 60],
+    Fault.BAD_REQUEST: [60, 60],
+    Fault.MEMBER_GONE: [60, 60],
+}
+"""Minutes after the first failure in a row, the second, and so on."""
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_how_long_each_fault_waits(fault: Fault) -> None:
+    waits = WAITS[fault]
     assert [retry_after(i, fault) for i in range(1, len(waits) + 1)] == [minutes(wait) for wait in waits]
 
 
@@ -246,8 +269,11 @@ def test_a_poll_asks_for_all_that_is_new_or_missing_and_nothing_twice(
     if of.oldest_at is not None:
         trail = hours(48) if width == HOUR else days(3)
         needed |= set(grid(min(now - trail, of.frontier_at or of.oldest_at), end, width))
+    first = min(now - days(back), of.oldest_at or end)
+    needed &= set(grid(first, end, width))
     assert {start for start in needed if start < end.timestamp()} <= got
     assert all(start < end.timestamp() for start in got)
+    assert min(got, default=end.timestamp()) >= min(grid(first, end, width), default=end.timestamp())
     if of.oldest_at is not None and of.oldest_at < end - timedelta(days=3):
         assert got == needed
 
@@ -255,3 +281,115 @@ def test_a_poll_asks_for_all_that_is_new_or_missing_and_nothing_twice(
 def test_a_poll_may_come_a_little_early_for_cron_starts_on_the_minute() -> None:
     assert ask(read_up(polled_at=NOW - EVERY + timedelta(seconds=1)), NOW)
     assert not ask(read_up(polled_at=NOW - EVERY + minutes(2)), NOW)
+
+
+# ---- read again: late revisions -------------------------------------------------------------------------------------
+
+
+def again(of: FeedState, now: datetime, keep_from: datetime | None = None, trail: datetime = NOW) -> list[Window]:
+    """The spans that hold anything."""
+    found = reread(of, now, keep_from or now - days(200), trail)
+    return [(start, end) for start, end in found if start < end]
+
+
+def test_each_hour_that_went_by_reads_3_days_and_18_hours_of_the_90_days_again() -> None:
+    of = read_up(read_at=TODAY + hours(11.9))
+    slices = [(TODAY - days(90) + hours(90) * i, TODAY - days(90) + hours(90) * (i + 1)) for i in range(24)]
+    assert again(of, TODAY + hours(12.1)) == slices[11:12]
+    assert again(of, TODAY + hours(14.1)) == [(slices[11][0], slices[13][1])]
+    assert again(of, TODAY + hours(11.99)) == []
+    assert requests([slices[11]], HOUR) == 1
+
+
+def test_over_midnight_the_rest_of_yesterdays_90_days_is_read_with_the_first_of_todays() -> None:
+    of = read_up(read_at=TODAY - hours(1.5))
+    assert again(of, TODAY + hours(1.5)) == [
+        (TODAY - days(1) - hours(180), TODAY - days(1)),
+        (TODAY - days(90), TODAY - days(90) + hours(90)),
+    ]
+
+
+def test_after_a_long_outage_no_day_but_yesterday_and_today_is_made_up_for() -> None:
+    of = read_up(read_at=TODAY - days(30), oldest_at=TODAY - days(200))
+    assert again(of, TODAY + hours(1)) == [
+        (TODAY - days(91), TODAY - days(1)),
+        (TODAY - days(90), TODAY - days(90) + hours(90)),
+    ]
+
+
+def test_what_is_read_again_was_read_before_is_kept_and_lies_before_the_trail() -> None:
+    early = TODAY + hours(3)
+    of = read_up(read_at=TODAY, oldest_at=TODAY - days(85))
+    assert again(of, early) == [(TODAY - days(85), TODAY - days(78.75))]
+    assert again(of, early, TODAY - days(80)) == [(TODAY - days(80), TODAY - days(78.75))]
+    assert again(of, early, TODAY - days(20)) == []
+    assert again(of, early, trail=TODAY - days(82)) == [(TODAY - days(85), TODAY - days(82))]
+
+
+@pytest.mark.parametrize(
+    "of",
+    [state(), state(read_at=NOW - days(1)), read_up(read_at=None), read_up(read_at=NOW + hours(2))],
+    ids=["never asked", "nothing stored", "never read up", "clock set back"],
+)
+def test_nothing_is_read_again_that_was_never_read_up_or_under_a_clock_set_back(of: FeedState) -> None:
+    assert again(of, NOW) == []
+
+
+def test_what_is_read_again_is_a_window_apart_unless_it_touches_the_trail() -> None:
+    part = (TODAY - days(90) + hours(90) * 11, TODAY - days(90) + hours(90) * 12)
+    of = read_up(read_at=NOW - hours(1), oldest_at=THIS_HOUR - days(200))
+    assert ask(of, back=days(200)) == [part, (THIS_HOUR - hours(48), THIS_HOUR)]
+    assert ask(replace(of, frontier_at=part[1]), back=days(200)) == [(part[0], THIS_HOUR)]
+
+
+POLLS = st.lists(st.tuples(st.integers(60, 30 * HOUR), st.sampled_from([True, True, True, False])), max_size=60)
+"""Seconds until the next poll, and whether it works."""
+
+
+@pytest.mark.parametrize("feed", [HOURS, DAYS, MEMBERS], ids=str)
+@given(st.integers(0, DAY), POLLS, st.integers(20, 200))
+def test_every_day_reads_all_of_the_90_days_once_whatever_fails(
+    feed: Feed, first: int, polls: list[tuple[int, bool]], oldest: int
+) -> None:
+    now = begun = TODAY + timedelta(seconds=first)
+    of = read_up(feed, polled_at=now, read_at=now, oldest_at=TODAY - days(oldest))
+    read: dict[datetime, list[int]] = {}
+    closed: set[datetime] = set()
+    for seconds, works in polls:
+        now += timedelta(seconds=seconds)
+        midnight = now.replace(hour=0, minute=0, second=0)
+        asked = wanted(replace(of, polled_at=None), now, EVERY, TODAY - days(oldest))
+        check(asked, feed.width)
+        spans = list(reread(of, now, TODAY - days(oldest), now))
+        assert set(covered(spans, feed.width)) <= set(covered(asked, feed.width))
+        if works:
+            for day, span in zip((midnight - days(1), midnight), spans, strict=True):
+                read.setdefault(day, []).extend(covered([span], feed.width))
+            closed.add(midnight - days(1))
+            of = replace(of, read_at=now)
+    for day in closed:
+        if day >= begun:
+            assert read[day] == grid(max(day - days(90), TODAY - days(oldest)), day, feed.width)
+
+
+@pytest.mark.parametrize(
+    ("feed", "every", "most"),
+    [
+        (HOURS, EVERY, 96 + 24),
+        (HOURS, minutes(5), 288 + 24),
+        (HOURS, hours(1), 24 + 24),
+        (DAYS, EVERY, 96 + 24),
+    ],
+)
+def test_reading_all_again_costs_a_request_an_hour(feed: Feed, every: timedelta, most: int) -> None:
+    now = NOW
+    of = read_up(feed, polled_at=now, read_at=now, oldest_at=TODAY - days(400))
+    cost = []
+    while now < NOW + days(1):
+        now += every
+        frontier = now - hours(8) if feed.width == HOUR else now - days(1)
+        asked = wanted(replace(of, frontier_at=frontier), now, every, now - days(400))
+        cost.append(requests(asked, feed.width))
+        of = replace(of, polled_at=now, read_at=now)
+    assert sum(cost) <= most
+    assert max(cost) == 2

@@ -20,12 +20,15 @@ from usage_watch.core.message import (
 )
 from usage_watch.core.plan import Notification, Post
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, Reading, SeriesKey
+from usage_watch.store.history import HistoryStore
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BASE = int(NOON.timestamp())
 HOURLY = Feed("credit_usage", HOUR)
 MEMBERS = Feed("credit_usage", DAY, EACH_MEMBER)
 MIDNIGHT = BASE - BASE % DAY
+EVERY = timedelta(hours=1)
+"""How often a feed is asked, where nothing else is said."""
 
 Cell = tuple[str | None, str | None, str | None]
 """Axis, category, member."""
@@ -55,6 +58,19 @@ def reading(feed: Feed, buckets: Mapping[int, Mapping[Cell, int]], axes: tuple[s
 def totals(counts: Mapping[int, int], feed: Feed = HOURLY) -> Reading:
     """Only the totals, by start."""
     return reading(feed, {start: {(None, None, feed.member): count} for start, count in counts.items()}, axes=())
+
+
+def read_up(
+    store: HistoryStore, now: datetime, feed: Feed = HOURLY, every: timedelta = EVERY, back_to: datetime | None = None
+) -> None:
+    """The feed was read to its end, from `back_to` on at the oldest."""
+    store.read_up(feed, now, now, every, back_to or now - timedelta(days=90))
+
+
+def polled(store: HistoryStore, said: Reading, hours: float, every: timedelta = EVERY) -> None:
+    """One poll, so many hours after noon, that brought all it asked for."""
+    store.save(said, at(hours))
+    read_up(store, at(hours), said.feed, every)
 
 
 EVIDENCE = Evidence(

@@ -58,12 +58,12 @@ def test_every_fetched_bucket_has_its_total_and_zero_is_not_unknown(filled: Hist
 
 
 def test_what_became_zero_is_left_out_but_for_totals(filled: HistoryStore) -> None:
-    filled.save(reading(HOURLY, {hour(0): {}, hour(2): {(None, None, None): 1}}), at(3))
+    filled.save(reading(HOURLY, {hour(0): {}, hour(2): {(None, None, None): 1}}), at(50))
     rows = list(filled.export("credit_usage", HOUR))
     assert [(row.start, row.axis, row.count, row.settled) for row in rows] == [
         (at(0), "", 0, True),
         (at(0), "Credit Source", 7, True),
-        (at(1), "", 0, True),
+        (at(1), "", 0, False),
         (at(2), "", 1, False),
     ]
 

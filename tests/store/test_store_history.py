@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 
-import numpy as np
 import pytest
 
-from tests.store.store_samples import HOURLY, MEMBERS, NOON, Cell, at, day, hour, reading, totals
-from usage_watch.core.feedstate import FeedState
-from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, FeedHistory, Reading, SeriesKey
+from tests.store.store_samples import HOURLY, MEMBERS, Cell, at, day, hour, reading, totals
+from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Reading, SeriesKey
 from usage_watch.store.database import Database, open_for_reading, open_for_writing
 from usage_watch.store.history import HistoryStore, Saved
 
@@ -263,42 +260,6 @@ def test_the_total_of_member_days_is_the_sum_over_members(store: HistoryStore, d
     assert db.one("SELECT nonzero_at, zero_gap FROM fetch") == (hour(25), HOUR)
 
 
-def test_later_usage_settles_what_lies_before_even_if_it_was_read_earlier(store: HistoryStore, db: Database) -> None:
-    store.save(totals({hour(0): 0, hour(1): 5}), at(2))
-    assert loaded(store).settled.tolist() == [True, False]
-    store.save(totals({hour(2): 0, hour(3): 1, hour(4): 0}), at(5))
-    assert loaded(store).settled.tolist() == [True, True, True, False, False]
-    assert list(db.query("SELECT settled_at FROM fetch ORDER BY start")) == [
-        (hour(2),),
-        (hour(5),),
-        (hour(5),),
-        (None,),
-        (None,),
-    ]
-
-
-def test_a_zero_that_was_seen_young_does_not_settle_by_the_wall_clock(store: HistoryStore) -> None:
-    store.save(totals({hour(0): 0}), at(2))
-    store.save(totals({hour(100): 0}), at(101))
-    assert loaded(store).settled[0] == np.False_
-    store.save(totals({hour(0): 0}), at(49))
-    assert loaded(store).settled[0] == np.True_
-
-
-def test_settled_is_never_unset(store: HistoryStore, db: Database) -> None:
-    store.save(totals({hour(0): 3, hour(1): 5}), at(2))
-    store.save(totals({hour(0): 4, hour(1): 0}), at(3))
-    assert loaded(store).settled.tolist() == [True, False]
-    assert db.one("SELECT settled_at FROM fetch WHERE start = ?", (hour(0),)) == (hour(2),)
-
-
-def test_feeds_settle_apart(store: HistoryStore) -> None:
-    daily = Feed("credit_usage", DAY)
-    store.save(totals({day(0): 1}, daily), at(24))
-    store.save(totals({hour(30): 1}), at(31))
-    assert loaded(store, daily).settled.tolist() == [False]
-
-
 # Loading
 
 
@@ -307,7 +268,8 @@ def test_what_nobody_fetched_is_unknown(store: HistoryStore) -> None:
     store.save(totals({hour(3): 7}), at(4))
     history = loaded(store)
     assert history.fetched.tolist() == [True, False, False, True]
-    assert history.settled.tolist() == [True, False, False, False]
+    assert not history.settled.any()
+    assert not history.aged.any()
     assert counts(history, TOTAL) == [5, 0, 0, 7]
 
 
@@ -342,79 +304,15 @@ def test_feeds_are_loaded_apart(store: HistoryStore) -> None:
 def test_loaded_arrays_are_read_only(store: HistoryStore) -> None:
     store.save(reading(HOURLY, {hour(0): {TOTAL: 5, OPUS: 5}}), at(1))
     history = loaded(store)
-    arrays = (history.starts, history.fetched, history.settled, history.total(), *history.axes.values())
-    assert [array.flags.writeable for array in arrays] == [False] * 5
+    flags = (history.fetched, history.settled, history.aged, *history.axes.values())
+    arrays = (history.starts, history.total(), *flags)
+    assert [array.flags.writeable for array in arrays] == [False] * 6
 
 
 def test_loading_needs_no_right_to_write(store: HistoryStore, db: Database) -> None:
     store.save(totals({hour(0): 5}), at(1))
     with open_for_reading(db.path) as reader:
         assert counts(loaded(HistoryStore(reader)), TOTAL) == [5]
-
-
-# Feed states
-
-
-@pytest.mark.parametrize(
-    ("saved", "frontier"),
-    [
-        pytest.param([{0: 0}], None, id="nothing settled"),
-        pytest.param([{0: 5, 1: 5}], 1, id="up to the newest"),
-        pytest.param([{0: 5, 1: 0, 2: 5, 3: 0}], 2, id="up to the first unsettled"),
-        pytest.param([{0: 5, 1: 5}, {4: 5, 5: 5}], 2, id="up to a hole"),
-        pytest.param([{4: 5, 5: 5}, {0: 5}], 1, id="older ones came later"),
-        pytest.param([{-60: 0, -59: 0}], -58, id="all settled"),
-    ],
-)
-def test_the_frontier_is_the_end_of_what_is_settled_without_a_hole(
-    store: HistoryStore, saved: list[Mapping[int, int]], frontier: int | None
-) -> None:
-    for buckets in saved:
-        store.save(
-            totals({hour(number): count for number, count in buckets.items()}),
-            at(max(buckets) + 60 if -60 in buckets else 7),
-        )
-    state = store.state(HOURLY)
-    assert state.oldest_at == at(min(number for buckets in saved for number in buckets))
-    assert state.frontier_at == (None if frontier is None else at(frontier))
-    history = store.load({HOURLY: state.oldest_at})[HOURLY]
-    assert history.frontier == (None if frontier is None else hour(frontier))
-
-
-def test_a_feed_that_was_never_asked_has_nothing(store: HistoryStore) -> None:
-    assert store.state(HOURLY) == FeedState(HOURLY, None, None, None, None, 0, None)
-    assert store.feed_states() == []
-
-
-def test_failures_count_until_a_success(store: HistoryStore) -> None:
-    later = at(1) + timedelta(milliseconds=1500)
-    store.record_poll(HOURLY, at(0), "The source did not answer.", later)
-    store.record_poll(HOURLY, at(1), "It answered with 503.", later)
-    assert store.state(HOURLY) == FeedState(HOURLY, None, None, at(1), later, 2, "It answered with 503.")
-    store.record_poll(HOURLY, at(2), None, None)
-    assert store.feed_states() == [FeedState(HOURLY, None, None, at(2), None, 0, None)]
-
-
-def test_outcomes_of_polls_are_kept_for_a_month(store: HistoryStore, db: Database) -> None:
-    store.record_poll(HOURLY, at(0), "It failed.", None)
-    store.record_poll(MEMBERS, at(0), None, None)
-    store.record_poll(HOURLY, at(30 * 24), None, None)
-    assert list(db.query("SELECT ok, detail FROM poll ORDER BY id")) == [(0, "It failed."), (1, None), (1, None)]
-    store.record_poll(HOURLY, at(30 * 24 + 1), None, None)
-    assert list(db.query("SELECT ok, detail FROM poll ORDER BY id")) == [(1, None)] * 3
-
-
-def test_feeds_are_listed_everyones_first(store: HistoryStore) -> None:
-    feeds = [
-        Feed("connectors", HOUR),
-        Feed("credit_usage", HOUR),
-        Feed("credit_usage", DAY),
-        Feed("credit_usage", DAY, EACH_MEMBER),
-        Feed("credit_usage", DAY, "ana@example.com"),
-    ]
-    for feed in reversed(feeds):
-        store.record_poll(feed, NOON, None, None)
-    assert [state.feed for state in store.feed_states()] == feeds
 
 
 # What was ever seen

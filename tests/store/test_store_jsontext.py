@@ -32,6 +32,7 @@ EVIDENCES = st.builds(
     TEXTS,
     st.lists(st.builds(Fact, TEXTS, TEXTS), max_size=2).map(tuple),
     st.lists(st.builds(Contributor, TEXTS, TEXTS, FLOATS, FLOATS), max_size=2).map(tuple),
+    st.none() | TEXTS,
 )
 NOTICES = st.builds(
     Notice,
@@ -47,6 +48,7 @@ NOTICES = st.builds(
     ended_at=st.none() | TIMES,
     evidence=EVIDENCES,
     note=st.none() | TEXTS,
+    looks_over=st.booleans(),
 )
 SOME = st.lists(NOTICES, max_size=2).map(tuple)
 MESSAGES = st.builds(Message, SOME, SOME, TIMES, TEXTS, st.none() | TIMES, st.booleans())

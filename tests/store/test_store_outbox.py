@@ -128,7 +128,7 @@ def test_an_attempt_that_failed_is_tried_again_with_the_same_id(outbox: Outbox, 
     assert (again.id, again.attempts, again.last_error) == ("ntf_1", 2, "It answered with 503.")
 
 
-def test_the_first_handle_of_a_conversation_stays_its_own(outbox: Outbox, queue: Callable[..., None]) -> None:
+def test_the_newest_handle_of_a_conversation_is_its_own(outbox: Outbox, queue: Callable[..., None]) -> None:
     for number in (1, 2, 3):
         queue(number)
     refs = []
@@ -136,7 +136,7 @@ def test_the_first_handle_of_a_conversation_stays_its_own(outbox: Outbox, queue:
         (row,) = outbox.lease(at(0))
         refs.append(row.conversation.ref)
         outbox.record_sent(row.id, at(0), ref)
-    assert refs == [None, "C1/1", "C1/1"]
+    assert refs == [None, "C1/1", "C1/2"]
 
 
 def test_a_message_without_a_handle_leaves_its_conversation_without_one(

@@ -1,11 +1,11 @@
-"""Any readings in any order: the last word on each bucket is loaded, and every earlier one can be rebuilt."""
+"""Any polls in any order: the last word on each bucket is loaded, and every earlier one can be rebuilt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,14 +53,17 @@ def readings(draw: st.DrawFn, feed: Feed) -> Reading:
     return reading(feed, buckets, tuple(sorted(axes)))
 
 
+Story = list[tuple[int, Reading, bool]]
+"""What was said of a feed at which times, and whether it was read to its end then."""
+
+
 @st.composite
-def stories(draw: st.DrawFn) -> tuple[Feed, list[tuple[int, Reading]]]:
-    """A feed, and what was said of it at which times."""
+def stories(draw: st.DrawFn) -> tuple[Feed, Story]:
     feed = draw(st.sampled_from([EVERYONES, EACH]))
     story, now = [], BASE
     for said in draw(st.lists(readings(feed), min_size=1, max_size=8)):
-        now += draw(st.integers(1, 30 * HOUR))
-        story.append((now, said))
+        now += draw(st.integers(1, 3 * HOUR) | st.integers(1, 30 * HOUR))
+        story.append((now, said, draw(st.booleans())))
     return feed, story
 
 
@@ -91,7 +94,24 @@ class Model:
             changed = any(old is not UNKNOWN and old != self.values[cell, start] for cell, old in before.items())
             self._age(start, now, changed)
             self.seen_at[start] = now
-        self._settle()
+        ever_used = [start for start, (_, nonzero_at, *_) in self.ages.items() if nonzero_at is not None]
+        last = max(ever_used, default=said.starts[-1])
+        self.settled |= {start for start in self.seen_at if start <= last and self.grown(start) >= 48 * HOUR}
+
+    def read_up(self, still_for: int) -> None:
+        """`still_for`: as it was learned."""
+        self.settled |= {start for start in self.seen_at if self._is_final(start, still_for)}
+
+    def grown(self, start: int) -> int:
+        return self.seen_at[start] - start - self.feed.width
+
+    def _is_final(self, start: int, still_for: int) -> bool:
+        if not self.total(start):
+            return self.grown(start) >= 36 * HOUR
+        *_, changed_at, unchanged = self.ages[start]
+        overtaken = any(self.total(later) for later in self.seen_at if later > start)
+        still = self.seen_at[start] - changed_at >= still_for and unchanged >= 3
+        return (overtaken and still) or self.grown(start) >= 48 * HOUR
 
     def total(self, start: int) -> int:
         return sum(self.values[cell, start] or 0 for cell in cells(self.feed) if cell[0] is None)
@@ -105,12 +125,6 @@ class Model:
         if used and nonzero_at is None:
             nonzero_at, gap = now, now - self.seen_at[start]
         self.ages[start] = (first, nonzero_at, gap, now if changed else changed_at, 0 if changed else unchanged + 1)
-
-    def _settle(self) -> None:
-        for start, seen_at in self.seen_at.items():
-            overtaken = any(self.total(later) for later in self.seen_at if later > start)
-            if overtaken or seen_at - (start + self.feed.width) >= 48 * HOUR:
-                self.settled.add(start)
 
 
 @contextmanager
@@ -155,17 +169,20 @@ def _answered(db: Database, start: int, axis: str | None, when: int) -> bool:
 @settings(max_examples=120, deadline=None)
 @given(stories())
 def test_the_last_word_is_loaded_and_all_earlier_ones_can_be_rebuilt(
-    story: tuple[Feed, list[tuple[int, Reading]]],
+    story: tuple[Feed, Story],
 ) -> None:
     feed, told = story
     model, snapshots = Model(feed), []
     with fresh() as db:
         store = HistoryStore(db)
-        for now, said in told:
+        for now, said, to_its_end in told:
             before = set(model.seen_at)
             saved = store.save(said, moment(now))
             model.hear(now, said)
             assert saved.new == len(set(said.starts) - before)
+            if to_its_end:
+                store.read_up(feed, moment(now), moment(now), timedelta(hours=1), moment(grid(feed)[0]))
+                model.read_up(store.state(feed).learned.still_for)
             snapshots.append((now, dict(model.values)))
         history = store.load({feed: moment(grid(feed)[0])})[feed]
         for (cell, start), expected in model.values.items():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 
 from usage_watch import __version__
-from usage_watch.core.series import EACH_MEMBER, HOUR, Feed, Reading
-from usage_watch.source.errors import broken
+from usage_watch.core.series import EACH_MEMBER, EVERYONE, HOUR, Feed, Reading
+from usage_watch.source.errors import AnalyticsError, Fault, broken
 from usage_watch.source.memberdays import MemberDays
 from usage_watch.source.transport import Transport
 from usage_watch.source.wire import BUCKETS_A_PAGE, ROWS_A_PAGE, Asked, Page, read_page
@@ -36,6 +37,8 @@ class AnalyticsClient:
     ) -> None:
         """`key` is read anew for each request; `deadline`: seconds a whole answer may take; `max_bytes`: unpacked."""
         self._transport = Transport(base_url, key, deadline=deadline, max_bytes=max_bytes, user_agent=user_agent)
+        self._opened = time.monotonic()
+        self._over_until = 0
 
     def __enter__(self) -> AnalyticsClient:
         return self
@@ -54,12 +57,40 @@ class AnalyticsClient:
         """How many requests were sent so far."""
         return self._transport.requests
 
+    @property
+    def answered_at(self) -> datetime | None:
+        """When the newest answer left the source, by its own clock.
+
+        None where it did not say, or cannot be right: every bucket that it answers with is over.
+        """
+        at = self._transport.answered_at
+        return None if at is None or at.timestamp() < self._over_until else at
+
+    @property
+    def open_for(self) -> timedelta:
+        """How long the client has been open, whatever the clock on the wall was set to meanwhile."""
+        return timedelta(seconds=time.monotonic() - self._opened)
+
+    def answers_for_everyone(self, feed: Feed, end_at: datetime, now: datetime) -> bool:
+        """Whether the source, which refuses one member's feed, would answer the same for everyone.
+
+        Raises AnalyticsError where that cannot be told.
+        """
+        everyone = replace(feed, scope=EVERYONE)
+        try:
+            for _ in self.fetch(everyone, end_at - timedelta(seconds=feed.width), end_at, now):
+                pass
+        except AnalyticsError as error:
+            if error.fault in (Fault.REFUSED, Fault.BAD_REQUEST):
+                return False
+            raise
+        return True
+
     def fetch(self, feed: Feed, start_at: datetime, end_at: datetime, now: datetime) -> Iterator[Reading]:
         """Read one window of at most 90 days, [start_at, end_at), as it comes in; each reading can be stored at once.
 
-        v1 gives a reading a page, of the buckets that came. v2 gives whole days; once the window is paged to its end,
-        also the days that did not come, which hold no usage, up to the last complete one. A window without a complete
-        bucket is not asked for.
+        v1 gives a reading a page, of the buckets that came. v2 gives whole days, also those that did not come, which
+        hold no usage, up to the last complete one. A window without a complete bucket is not asked for.
         Raises AnalyticsError; what was given before stays true.
         """
         asked = _asked(feed, start_at, end_at, now)
@@ -67,7 +98,7 @@ class AnalyticsClient:
             return
         pages = self._pages(asked, _params(asked), now)
         if feed.scope == EACH_MEMBER:
-            yield from _member_days(asked, pages)
+            yield from self._member_days(asked, pages)
             return
         for page in pages:
             if page.starts:
@@ -80,6 +111,8 @@ class AnalyticsClient:
         empty = 0
         while True:
             page = read_page(self._transport.get(path, params, asked.feed, now), asked)
+            if page.starts:
+                self._over_until = max(self._over_until, page.starts[-1] + asked.feed.width)
             yield page
             if page.next_page is None:
                 return
@@ -90,12 +123,13 @@ class AnalyticsClient:
             params = {**params, "page": page.next_page}
             asked = replace(asked, floor=_floor_after(page, asked))
 
-
-def _member_days(asked: Asked, pages: Iterator[Page]) -> Iterator[Reading]:
-    days = MemberDays(asked)
-    for page in pages:
-        yield from days.take(page)
-    yield from days.finish()
+    def _member_days(self, asked: Asked, pages: Iterator[Page]) -> Iterator[Reading]:
+        days = MemberDays(asked)
+        for page in pages:
+            yield from days.take(page)
+        at = self.answered_at
+        # Where its clock is behind ours, the last day may not be over yet: it did not come, and is not quiet for that.
+        yield from days.finish(asked.end if at is None else min(_snapped(at, asked.feed.width), asked.end))
 
 
 def _asked(feed: Feed, start_at: datetime, end_at: datetime, now: datetime) -> Asked:

@@ -39,21 +39,23 @@ class Fault(StrEnum):
     SERVER = "server"
     """5xx, 408 and 425: their fault, passing."""
     BROKEN = "broken"
-    """An answer that cannot be used: a redirect, no JSON, cut off, too big, too slow, endless, off the contract."""
+    """An answer that cannot be used: a redirect, no JSON, cut off, too big, too slow, endless."""
+    DRIFT = "drift"
+    """The answer was whole and JSON, but is not what the contract promises: asking again will not mend it."""
+    MEMBER_GONE = "member_gone"
+    """400 `invalid_request` for one member, and an answer for everyone: who was asked for is no member any more."""
 
 
 class AnalyticsError(SourceError):
     """The analytics API gave no usable answer; its message is one sentence for an admin and never holds the key."""
 
-    def __init__(
-        self, fault: Fault, message: str, *, retry_after: timedelta | None = None, drift: bool = False
-    ) -> None:
+    def __init__(self, fault: Fault, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.fault = fault
         self.retry_after = retry_after
         """How long the API asks to be left alone, at most a day; None where it does not say."""
-        self.drift = drift
-        """The answer was whole and JSON, but is not what the contract promises: asking again will not mend it."""
+        self.body = b""
+        """The answer as it came, where it is not what the contract promises; never with the key in it."""
 
 
 def clean(text: str, most: int = QUOTED) -> str:
@@ -71,14 +73,15 @@ def broken(feed: Feed, what: str) -> AnalyticsError:
     )
 
 
-def drifted(feed: Feed, what: str) -> AnalyticsError:
-    """An answer that came whole and is not what the contract promises."""
-    return AnalyticsError(
-        Fault.BROKEN,
+def drifted(feed: Feed, what: str, body: bytes) -> AnalyticsError:
+    """An answer that came whole and is not what the contract promises; `body`: that answer."""
+    error = AnalyticsError(
+        Fault.DRIFT,
         f"The analytics API's answer for {_name(feed)} is not what is documented: {what}; "
         "nothing of it is stored, so look for a newer version of usage-watch",
-        drift=True,
     )
+    error.body = body
+    return error
 
 
 def unreachable(base_url: str, what: str) -> AnalyticsError:
@@ -87,6 +90,15 @@ def unreachable(base_url: str, what: str) -> AnalyticsError:
         Fault.UNREACHABLE,
         f"The analytics API at {base_url} could not be reached ({what}): it is asked again by itself, "
         "and if this stays, check this machine's network, DNS and proxy, and `source.base_url`",
+    )
+
+
+def member_gone(feed: Feed) -> AnalyticsError:
+    """The one member whom a feed is about is none any more."""
+    return AnalyticsError(
+        Fault.MEMBER_GONE,
+        f"The analytics API answers for everyone, but refuses {_name(feed)}: {clean(str(feed.member))} is no current "
+        "member, so correct or remove the rules that name them; what is stored of them stays",
     )
 
 
@@ -125,14 +137,15 @@ def retry_after_of(headers: Mapping[str, str], now: datetime) -> timedelta | Non
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         return timedelta(seconds=min(float(value), LONGEST_WAIT.total_seconds()))
-    until_at = _http_date(value)
+    until_at = http_date(value)
     if until_at is None:
         return None
-    since_at = _http_date(headers.get("date", "")) or now
+    since_at = http_date(headers.get("date", "")) or now
     return min(max(until_at - since_at, timedelta(0)), LONGEST_WAIT)
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """A header's date, aware; None where it is none."""
     try:
         found = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):

@@ -12,8 +12,8 @@ from usage_watch.source.wire import Asked, Page, Row
 class MemberDays:
     """The pages of one window, turned into readings of whole days.
 
-    Days that came are given out as soon as the next one has begun. Days that did not come hold no usage, but that is
-    only sure once the whole window was paged.
+    The days come in order, which each page is checked for. So as soon as one has begun, all before it are whole, and
+    those of them that did not come hold no usage: a window that breaks off in the middle leaves no hole.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -21,36 +21,37 @@ class MemberDays:
         self._axes: tuple[str, ...] | None = None
         self._days: dict[int, list[Row]] = {}
         self._members: set[tuple[int, str | None]] = set()
-        self._given: set[int] = set()
+        self._next = asked.start
+        """The first day that was not given out yet."""
 
     def take(self, page: Page) -> Iterator[Reading]:
         """Add the next page; gives the days that it completes. Raises AnalyticsError where pages contradict."""
         if self._axes not in (None, page.axes):
-            raise drifted(self._asked.feed, "`categories` is another on a later page")
+            raise drifted(self._asked.feed, "`categories` is another on a later page", page.body)
         self._axes = page.axes
         for start in page.starts:
             self._days.setdefault(start, [])
         for row in page.rows:
-            self._add(row)
-        yield from self._give(sorted(self._days)[:-1])
+            self._add(row, page)
+        yield from self._give(max(self._days, default=self._next))
 
-    def finish(self) -> Iterator[Reading]:
-        """The last day, and all days without usage: there are no more pages."""
-        window = range(self._asked.start, self._asked.end, self._asked.feed.width)
-        yield from self._give([start for start in window if start not in self._given])
+    def finish(self, until: int) -> Iterator[Reading]:
+        """The last day, and the days without usage up to `until` (epoch seconds): there are no more pages."""
+        yield from self._give(max([until, *(day + self._asked.feed.width for day in self._days)]))
 
-    def _add(self, row: Row) -> None:
+    def _add(self, row: Row, page: Page) -> None:
         key, start, _ = row
         if key.axis is None:
             if (start, key.member) in self._members:
-                raise drifted(self._asked.feed, "a member stands twice in one day")
+                raise drifted(self._asked.feed, "a member stands twice in one day", page.body)
             self._members.add((start, key.member))
         self._days[start].append(row)
 
-    def _give(self, starts: list[int]) -> Iterator[Reading]:
+    def _give(self, until: int) -> Iterator[Reading]:
+        starts = range(self._next, until, self._asked.feed.width)
         if not starts:
             return
         rows = tuple(row for start in starts for row in self._days.pop(start, []))
-        self._given.update(starts)
         self._members = {known for known in self._members if known[0] in self._days}
+        self._next = until
         yield Reading(self._asked.feed, self._axes or (), tuple(starts), rows)

@@ -6,7 +6,7 @@ before. A hole moves the frontier back, so that the next poll fills it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from usage_watch.core.feedstate import FeedState
@@ -29,10 +29,13 @@ Window = tuple[datetime, datetime]
 """[start, end), on the feed's grid."""
 
 
-def wanted(state: FeedState, now: datetime, poll_every: timedelta, keep_from: datetime) -> list[Window]:
+def wanted(
+    state: FeedState, now: datetime, poll_every: timedelta, keep_from: datetime, unread: Iterable[Window] = ()
+) -> list[Window]:
     """The windows that this poll asks for, oldest first and apart; none where the feed is not due.
 
-    `keep_from`: where the backfill begins.
+    From the frontier on, and no less than the trail; what the backfill still lacks (`keep_from` is where it begins,
+    `unread` where one was broken off); and a part of what was read before.
     """
     early = min(EARLY, poll_every / 10) if state.retry_at is None else timedelta(0)
     if due_at(state, now, poll_every) > now + early:
@@ -43,11 +46,38 @@ def wanted(state: FeedState, now: datetime, poll_every: timedelta, keep_from: da
     if state.oldest_at is None:
         return windows(head, end, width)
     trail = _snapped(min(now - TRAIL[width], state.frontier_at or state.oldest_at), width)
-    if min(state.oldest_at, trail) <= head:
-        return windows(trail, end, width)
-    if state.oldest_at >= trail:
-        return windows(head, end, width)
-    return windows(head, state.oldest_at, width) + windows(trail, end, width)
+    trail = max(trail, min(head, state.oldest_at))
+    lacking = [(max(start, head), min(stop, trail)) for start, stop in unread]
+    spans = [(head, min(state.oldest_at, trail)), *lacking, *reread(state, now, head, trail), (trail, end)]
+    return [window for start, stop in _joined(spans) for window in windows(start, stop, width)]
+
+
+def _joined(spans: Iterable[Window]) -> Iterator[Window]:
+    """The spans that are not empty, in order of time; those that touch as one, since each costs a request."""
+    joined: Window | None = None
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if joined is not None and start > joined[1]:
+            yield joined
+            joined = None
+        joined = (start, end) if joined is None else (joined[0], max(joined[1], end))
+    if joined is not None:
+        yield joined
+
+
+def reread(state: FeedState, now: datetime, keep_from: datetime, trail_at: datetime) -> Iterator[Window]:
+    """The parts of the last 90 days before `trail_at` that this poll reads again; each day reads all of them once.
+
+    What was revised long after it was read is found so. The share of the UTC day that went by since the feed was last
+    read up, in whole hours, is the share of the 90 days: no state is kept, and most polls cost nothing more.
+    """
+    if state.read_at is None or state.oldest_at is None:
+        return
+    since, until = _snapped(state.read_at, HOUR), _snapped(now, HOUR)
+    today = _snapped(now, DAY)
+    yesterday = today - timedelta(days=1)
+    oldest = max(state.oldest_at, keep_from)
+    for start, end in (_slice(yesterday, max(since, yesterday), today), _slice(today, max(since, today), until)):
+        yield _snapped(max(start, oldest), state.feed.width), _snapped(min(end, trail_at), state.feed.width)
 
 
 def windows(start_at: datetime, end_at: datetime, width: Width) -> list[Window]:
@@ -68,10 +98,15 @@ def due_at(state: FeedState, now: datetime, poll_every: timedelta) -> datetime:
     """
     every = poll_every_of(state.feed, poll_every)
     if state.retry_at is not None:
-        return state.retry_at if state.retry_at <= now + LONGEST_WAIT else now
+        return now if _set_back(state, now) or state.retry_at > now + LONGEST_WAIT else state.retry_at
     if state.polled_at is None or state.polled_at > now:
         return now
     return state.polled_at + every
+
+
+def _set_back(state: FeedState, now: datetime) -> bool:
+    """Whether the clock was, since the feed was last asked, and by more than it is nudged by every now and then."""
+    return state.polled_at is not None and state.polled_at > now + FIRST_RETRY
 
 
 def next_due(states: Iterable[FeedState], now: datetime, poll_every: timedelta) -> datetime:
@@ -96,7 +131,7 @@ def retry_after(failures: int, fault: Fault, hint: timedelta | None = None) -> t
             return FIRST_RETRY if failures <= 1 else LONGEST_RETRY
         case Fault.FEATURE_DISABLED:
             return FIRST_RETRY if failures <= 1 else CLOSED_RETRY
-        case Fault.REFUSED | Fault.BAD_REQUEST:
+        case Fault.REFUSED | Fault.BAD_REQUEST | Fault.MEMBER_GONE:
             return CLOSED_RETRY
         case Fault.THROTTLED:
             return max(backoff, hint or backoff)
@@ -110,6 +145,12 @@ def requests_per_poll(feed: Feed, members: int) -> int:
     if feed.scope == EACH_MEMBER:
         return max(1, -(-buckets * members // ROWS_A_PAGE))
     return -(-buckets // BUCKETS_A_PAGE[feed.width])
+
+
+def _slice(midnight: datetime, start_at: datetime, end_at: datetime) -> Window:
+    """The part of the 90 days before a UTC day that belongs to a part of that day."""
+    oldest, days = midnight - WINDOW, WINDOW // timedelta(days=1)
+    return oldest + (start_at - midnight) * days, oldest + (end_at - midnight) * days
 
 
 def _snapped(at: datetime, width: int) -> datetime:

@@ -9,7 +9,7 @@ import httpx
 
 from usage_watch.core.series import Feed
 from usage_watch.source.body import read_body
-from usage_watch.source.errors import AnalyticsError, broken, clean, from_answer, unreachable, unusable_key
+from usage_watch.source.errors import AnalyticsError, broken, clean, from_answer, http_date, unreachable, unusable_key
 from usage_watch.watchdog import Watchdog
 
 CONNECT_SECONDS = 10.0
@@ -26,6 +26,8 @@ class Transport:
         """`key` is called for each request, so that a new key needs no restart; `deadline` in seconds."""
         self.requests = 0
         """How many requests were sent."""
+        self.answered_at: datetime | None = None
+        """When the newest answer left the source, by its own clock; None where it did not say."""
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._max_bytes = max_bytes
@@ -64,6 +66,7 @@ class Transport:
 
     def _exchange(self, path: str, params: Mapping[str, str], key: str) -> tuple[int, httpx.Headers, bytes]:
         self.requests += 1
+        self.answered_at = None
         self._answered = False
         request = self._client.build_request(
             "GET",
@@ -74,6 +77,7 @@ class Transport:
         )
         answer = self._client.send(request, stream=True)
         self._answered = True
+        self.answered_at = http_date(answer.headers.get("date", ""))
         try:
             encoding = answer.headers.get("content-encoding", "")
             body = read_body(answer.iter_raw(), encoding, self._max_bytes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,21 +56,24 @@ class Page:
     """Everything that came, zeros too: a total (no axis) for each bucket, or for each member and day, and its axes."""
     next_page: str | None
     """The cursor; None on the last page."""
+    body: bytes = field(default=b"", repr=False, compare=False)
+    """The page as it came, for a fault that shows only beside other pages."""
 
 
 def read_page(body: bytes, asked: Asked) -> Page:
     """Read one page of v1 or, for a feed of each member, of v2.
 
-    Raises AnalyticsError (fault BROKEN): `drift` is set where the page is JSON, but not what the contract promises.
+    Raises AnalyticsError: BROKEN, or DRIFT where the page is JSON, but not what the contract promises.
     """
     try:
         page = parse_object(body)
     except ValueError as error:
         raise broken(asked.feed, f"its body cannot be read, {error}") from None
     try:
-        return _members_page(page, asked) if asked.feed.scope == EACH_MEMBER else _series_page(page, asked)
+        found = _members_page(page, asked) if asked.feed.scope == EACH_MEMBER else _series_page(page, asked)
     except _WrongError as wrong:
-        raise drifted(asked.feed, str(wrong)) from None
+        raise drifted(asked.feed, str(wrong), body) from None
+    return replace(found, body=body)
 
 
 class _WrongError(Exception):
@@ -103,7 +106,7 @@ def _series_page(page: dict[str, Any], asked: Asked) -> Page:
 
 
 def _members_page(page: dict[str, Any], asked: Asked) -> Page:
-    split = _Split(_axes(page))
+    split = _Split(_axes(page, asked.feed))
     starts: dict[int, None] = {}
     rows: list[Row] = []
     floor = asked.floor
@@ -118,7 +121,7 @@ def _members_page(page: dict[str, Any], asked: Asked) -> Page:
 
 def _split(page: dict[str, Any], buckets: list[Any], feed: Feed) -> _Split:
     if "categories" in page:
-        return _Split(_axes(page))
+        return _Split(_axes(page, feed))
     seen = {
         _text(entry.get("category"), f"{place}.category")
         for where, bucket in _each(buckets, "data")
@@ -138,11 +141,15 @@ def _flat_axis(dataset: str, categories: set[str]) -> str | None:
     return known.axes[0] if known and len(known.axes) == 1 else None
 
 
-def _axes(page: dict[str, Any]) -> tuple[str, ...]:
+def _axes(page: dict[str, Any], feed: Feed) -> tuple[str, ...]:
+    """The axes that an answer names: at least one of those that its dataset is known to have, if it counts anything."""
     labels = _list(page, "categories", "categories")
     axes = tuple(_text(label, f"categories[{i}]", least=1) for i, label in enumerate(labels))
     if len(set(axes)) < len(axes):
         raise _WrongError("categories", labels, "a list without doubles")
+    known = DATASETS.get(feed.dataset)
+    if known and known.axes and page.get("data") and not set(known.axes) & set(axes):
+        raise _WrongError("categories", ", ".join(axes), f"what {feed.dataset} is split by ({', '.join(known.axes)})")
     return axes
 
 

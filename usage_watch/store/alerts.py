@@ -34,12 +34,12 @@ _CONVERSATION = """
 INSERT INTO conversation (id, target, rule_id, subject, ref) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
 _NOTIFICATION = """
-INSERT INTO notification (incident_id, target, reason, ordinal, rank, decided_at, outbox_id)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO notification (incident_id, target, reason, ordinal, rank, face, decided_at, outbox_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _DECISION = "INSERT INTO decision (at, incident_id, target, reason, told, why) VALUES (?, ?, ?, ?, ?, ?)"
 _TOLD = """
-SELECT incident_id, notification.target, notification.reason, ordinal, rank, decided_at,
+SELECT incident_id, notification.target, notification.reason, ordinal, rank, face, decided_at,
        conversation.id, subject, ref, state
 FROM notification
 JOIN outbox ON outbox.id = outbox_id
@@ -172,14 +172,14 @@ class AlertStore:
         )
         self._db.execute_many(
             _NOTIFICATION,
-            ((k.incident_id, k.target, k.reason, k.ordinal, k.rank, instant(at), post.id) for k in post.keys),
+            ((k.incident_id, k.target, k.reason, k.ordinal, k.rank, k.face, instant(at), post.id) for k in post.keys),
         )
 
 
 def _told(row: Row) -> Told:
-    incident_id, target, reason, ordinal, rank, decided_at, conversation_id, subject, ref, state = row
+    incident_id, target, reason, ordinal, rank, face, decided_at, conversation_id, subject, ref, state = row
     return Told(
-        notification=Notification(incident_id, target, Reason(reason), ordinal, rank),
+        notification=Notification(incident_id, target, Reason(reason), ordinal, rank, face),
         conversation=Conversation(conversation_id, subject, ref),
         decided_at=moment(decided_at),
         counts=State(state) in _COUNTING,

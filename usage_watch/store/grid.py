@@ -29,7 +29,8 @@ def load(db: Database, feed_id: int, feed: Feed, since: int) -> FeedHistory:
     first = since - since % feed.width
     rows = list(
         db.query(
-            "SELECT start, settled_at IS NOT NULL, axes FROM fetch WHERE feed_id = ? AND start >= ? ORDER BY start",
+            "SELECT start, settled_at IS NOT NULL, aged_at IS NOT NULL, axes "
+            "FROM fetch WHERE feed_id = ? AND start >= ? ORDER BY start",
             (feed_id, first),
         )
     )
@@ -37,14 +38,14 @@ def load(db: Database, feed_id: int, feed: Feed, since: int) -> FeedHistory:
         return empty(feed)
     starts = np.arange(first, rows[-1][0] + feed.width, feed.width, dtype=np.int64)
     places = (np.array([row[0] for row in rows], dtype=np.int64) - first) // feed.width
-    fetched = np.zeros(len(starts), dtype=bool)
+    fetched, settled, aged = np.zeros((3, len(starts)), dtype=bool)
     fetched[places] = True
-    settled = np.zeros(len(starts), dtype=bool)
     settled[places] = [row[1] for row in rows]
-    axes = _axes([row[2] for row in rows], places, len(starts))
-    for array in (starts, fetched, settled, *axes.values()):
+    aged[places] = [row[2] for row in rows]
+    axes = _axes([row[3] for row in rows], places, len(starts))
+    for array in (starts, fetched, settled, aged, *axes.values()):
         array.flags.writeable = False
-    return FeedHistory(feed, starts, fetched, settled, axes, _counts(db, feed_id, feed, starts))
+    return FeedHistory(feed, starts, fetched, settled, aged, axes, _counts(db, feed_id, feed, starts))
 
 
 def _axes(texts: Sequence[str], places: Ints, length: int) -> Mapping[str, Flags]:

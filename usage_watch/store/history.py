@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from usage_watch.core.feedstate import FeedState
-from usage_watch.core.series import Feed, FeedHistory, History, Reading, Width, empty
-from usage_watch.store import export, feeds, fetches, grid, values
+from usage_watch.core.feedstate import FeedState, Gap, LargeRevision, Poll
+from usage_watch.core.series import EVERYONE, Feed, FeedHistory, History, Reading, Width, empty
+from usage_watch.store import export, feeds, fetches, grid, learning, replay, values
 from usage_watch.store.catalog import Catalog
 from usage_watch.store.database import Database
 from usage_watch.store.export import ExportRow
+from usage_watch.store.replay import Knowledge
 from usage_watch.store.times import seconds
 
 
@@ -48,6 +49,11 @@ class HistoryStore:
         """Each feed from the bucket that holds its time to the newest one that was fetched; empty where none was."""
         return History({feed: self._load(feed, since) for feed, since in wants.items()})
 
+    def knowledge(self, wants: Mapping[Feed, datetime]) -> dict[Feed, Knowledge]:
+        """All that was ever known of each feed from its time on, and since when: what `load` answered at any moment."""
+        ids = {feed: self._catalog.feed(feed) for feed in wants}
+        return {feed: replay.load(self._db, ids[feed], feed, seconds(since)) for feed, since in wants.items()}
+
     def feed_states(self) -> list[FeedState]:
         """Every feed that was ever polled or fetched."""
         return [feeds.state(self._db, feed_id, feed) for feed_id, feed in self._catalog.feeds()]
@@ -56,24 +62,52 @@ class HistoryStore:
         """One feed; nothing but None and 0 where it is new."""
         feed_id = self._catalog.feed(feed)
         if feed_id is None:
-            return FeedState(feed, None, None, None, None, 0, None)
+            return FeedState(feed)
         return feeds.state(self._db, feed_id, feed)
 
-    def record_poll(
-        self,
-        feed: Feed,
-        at: datetime,
-        error: str | None,
-        retry_at: datetime | None,
-        read_from: datetime | None = None,
-    ) -> None:
-        """Note that a feed was asked; `error` is None after a success, else one sentence.
+    def read_up(self, feed: Feed, at: datetime, seen_at: datetime, poll_every: timedelta, read_from: datetime) -> None:
+        """Note that a feed was read up to the present, learn how late it is, and settle what is final by now.
 
-        `read_from`: where the oldest window began that was read to its end, so that what the source has nothing of is
-        not asked for again.
+        `seen_at`: when the source said so, by its own clock if that is trusted more; `poll_every`: how often the feed
+        is asked. `read_from`: where the oldest window began that was read to its end, so that what the source has
+        nothing of is not asked for again.
         """
         with self._db.transaction():
-            feeds.record_poll(self._db, self._catalog.ensure_feed(feed), at, error, retry_at, read_from)
+            feed_id = self._catalog.ensure_feed(feed)
+            feeds.succeeded(self._db, feed_id, at, read_from)
+            learning.settle_feed(self._db, feed_id, feed, poll_every, seconds(seen_at))
+
+    def failed(self, feed: Feed, at: datetime, fault: str, error: str, retry_at: datetime) -> None:
+        """Note that a feed could not be read: for which kind of reason, and why in one sentence."""
+        with self._db.transaction():
+            feeds.failed(self._db, self._catalog.ensure_feed(feed), at, fault, error, retry_at)
+
+    def keep_oddity(self, feed: Feed, at: datetime, detail: str, body: bytes) -> None:
+        """Keep an answer that is not what the contract promises, for a human to look at; only the newest of a feed."""
+        with self._db.transaction():
+            feeds.keep_oddity(self._db, self._catalog.ensure_feed(feed), at, detail, body)
+
+    def polls(self, since: datetime) -> list[Poll]:
+        """Every attempt to read a feed at `since` or later, oldest first."""
+        return feeds.polls(self._db, since)
+
+    def unread(self, feed: Feed) -> list[tuple[datetime, datetime]]:
+        """What a backfill that was broken off left to be read, between what was fetched: [start, end), oldest first."""
+        feed_id = self._catalog.feed(feed)
+        return [] if feed_id is None else list(feeds.unread(self._db, feed_id, feed))
+
+    def gaps(self) -> list[Gap]:
+        """What was asked for and never came for a week, between what did."""
+        return [gap for feed_id, feed in self._catalog.feeds() for gap in feeds.gaps(self._db, feed_id, feed)]
+
+    def large_revisions(self, since: datetime) -> list[LargeRevision]:
+        """Totals of everyone that changed by over 5 % and 10 units once settled, learned at `since` or later."""
+        return [
+            revision
+            for feed_id, feed in self._catalog.feeds()
+            if feed.scope == EVERYONE
+            for revision in learning.large_revisions(self._db, feed_id, feed, seconds(since))
+        ]
 
     def export(
         self, dataset: str | None = None, bucket: Width | None = None, since: datetime | None = None
@@ -108,14 +142,12 @@ class HistoryStore:
         return empty(feed) if feed_id is None else grid.load(self._db, feed_id, feed, seconds(since))
 
     def _save(self, reading: Reading, at: int) -> Saved:
-        feed, first = reading.feed, reading.starts[0]
+        feed = reading.feed
         feed_id = self._catalog.ensure_feed(feed)
         before = fetches.fetched(self._db, feed_id, reading.starts)
         ids = self._catalog.series(feed_id)
         changed = values.write(self._db, feed_id, reading, ids, before, at)
-        still_open = fetches.oldest_open(self._db, feed_id)
-        since = first if still_open is None else min(first, still_open)
-        totals = values.totals(self._db, feed_id, since)
+        totals = values.totals(self._db, feed_id, reading.starts[0], reading.starts[-1])
         fetches.note(self._db, feed_id, reading, before, changed, totals, at)
-        fetches.settle(self._db, feed_id, feed.width, since, totals, at)
+        fetches.settle_old(self._db, feed_id, reading, at)
         return Saved(len(reading.starts) - len(before), len(changed))

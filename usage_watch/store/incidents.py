@@ -21,13 +21,13 @@ ORDER BY id <> :prefix LIMIT 2
 _UPSERT = """
 INSERT INTO incident VALUES (
     :id, :fingerprint, :rule_id, :kind, :title, :runbook, :labels, :part, :period_at, :started_at, :ended_at,
-    :rank, :severity, :evidence, :sequence, :history, :closed, :committed_at
+    :rank, :severity, :evidence, :sequence, :history, :looks_over, :closed, :retracted, :quiet, :committed_at
 )
 ON CONFLICT (id) DO UPDATE SET
     fingerprint = :fingerprint, rule_id = :rule_id, kind = :kind, title = :title, runbook = :runbook,
     labels = :labels, part = :part, period_at = :period_at, started_at = :started_at, ended_at = :ended_at,
     rank = :rank, severity = :severity, evidence = :evidence, sequence = :sequence, history = :history,
-    closed = :closed
+    looks_over = :looks_over, closed = :closed, retracted = :retracted, quiet = :quiet
 """
 
 
@@ -66,7 +66,10 @@ def _row(incident: Incident) -> dict[str, Any]:
         "evidence": EVIDENCE.dump(incident.evidence),
         "sequence": incident.sequence,
         "history": incident.history,
+        "looks_over": incident.looks_over,
         "closed": incident.closed,
+        "retracted": incident.retracted,
+        "quiet": incident.quiet,
         "committed_at": instant(incident.committed_at),
     }
 
@@ -74,7 +77,7 @@ def _row(incident: Incident) -> dict[str, Any]:
 def _incident(row: Row) -> Incident:
     """From the columns in the order of the table."""
     incident_id, fingerprint, rule_id, kind, title, runbook, labels, part, period_at, started_at, *later = row
-    ended_at, rank, severity, evidence, sequence, history, closed, committed_at = later
+    ended_at, rank, severity, evidence, sequence, history, looks_over, closed, retracted, quiet, committed_at = later
     return Incident(
         id=incident_id,
         fingerprint=fingerprint,
@@ -91,4 +94,7 @@ def _incident(row: Row) -> Incident:
         history=bool(history),
         closed=closed,
         committed_at=moment(committed_at),
+        looks_over=bool(looks_over),
+        retracted=bool(retracted),
+        quiet=bool(quiet),
     )

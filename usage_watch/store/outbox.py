@@ -89,7 +89,8 @@ class Outbox:
     def record_sent(self, id: str, at: datetime, ref: str | None, detail: str = "") -> None:
         """Note that a row was sent; `ref` is the provider's handle of it, `detail` one sentence worth keeping.
 
-        The first handle of a conversation becomes its own. Sent is sent, even if the lease ran out meanwhile.
+        The newest handle is the conversation's: its first message may have been deleted and posted anew. Sent is sent,
+        even if the lease ran out meanwhile.
         """
         with self._db.transaction():
             self._db.execute(
@@ -98,8 +99,8 @@ class Outbox:
                 (instant(at), ref, detail or None, id),
             )
             self._db.execute(
-                "UPDATE conversation SET ref = ? "
-                "WHERE ref IS NULL AND id = (SELECT conversation_id FROM outbox WHERE outbox.id = ?)",
+                "UPDATE conversation SET ref = coalesce(?, ref) "
+                "WHERE id = (SELECT conversation_id FROM outbox WHERE outbox.id = ?)",
                 (ref, id),
             )
 

@@ -44,10 +44,17 @@ CREATE TABLE feed (
     width INTEGER NOT NULL CHECK (width IN (3600, 86400)),
     scope TEXT NOT NULL,  -- everyone, each-member or one member's email
     read_from INTEGER,  -- start of the oldest window that was read to its end, whether or not any bucket came
-    polled_at REAL,
+    polled_at REAL,  -- with whatever outcome
+    read_at REAL,  -- with success
     retry_at REAL,  -- not to be asked before; NULL after a success
     failures INTEGER NOT NULL DEFAULT 0,  -- in a row
     last_error TEXT,
+    usual_lag INTEGER,  -- seconds; this and the next four were learned at the last poll, NULL before one
+    lag_from INTEGER,
+    zero_age INTEGER,
+    zeros_from INTEGER,
+    still_for INTEGER,
+    stale_from INTEGER,  -- end of the newest bucket with usage, while the sync seems to stand
     UNIQUE (dataset, width, scope)
 ) STRICT;
 CREATE TABLE series (
@@ -69,6 +76,7 @@ CREATE TABLE fetch (
     changed_at INTEGER NOT NULL,  -- when a known value last changed; at first, when it was first seen
     unchanged_polls INTEGER NOT NULL,  -- since then
     settled_at INTEGER,  -- never unset
+    aged_at INTEGER,  -- when it would have settled, were the sync known to run; never unset
     axes TEXT NOT NULL,  -- JSON: since when each axis is known; one that is missing is unknown, not zero
     PRIMARY KEY (feed_id, start)
 ) STRICT, WITHOUT ROWID;
@@ -95,10 +103,17 @@ CREATE TABLE poll (
     id INTEGER PRIMARY KEY,
     feed_id INTEGER NOT NULL REFERENCES feed,
     at REAL NOT NULL,
-    ok INTEGER NOT NULL CHECK (ok IN (0, 1)),
+    fault TEXT,  -- NULL after a success
     detail TEXT
 ) STRICT;
-CREATE INDEX poll_feed ON poll (feed_id, at)"""
+CREATE INDEX poll_feed ON poll (feed_id, at);
+-- The newest answer of each feed that was whole and not as documented, for a human to look at; cut to a length.
+CREATE TABLE oddity (
+    feed_id INTEGER NOT NULL PRIMARY KEY REFERENCES feed,
+    at REAL NOT NULL,
+    detail TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT"""
 
 _ALERTS = """
 CREATE TABLE rule (
@@ -125,7 +140,10 @@ CREATE TABLE incident (
     evidence TEXT NOT NULL,  -- JSON
     sequence INTEGER NOT NULL,
     history INTEGER NOT NULL CHECK (history IN (0, 1)),
+    looks_over INTEGER NOT NULL CHECK (looks_over IN (0, 1)),
     closed TEXT,
+    retracted INTEGER NOT NULL CHECK (retracted IN (0, 1)),
+    quiet INTEGER NOT NULL CHECK (quiet IN (0, 1)),
     committed_at REAL NOT NULL
 ) STRICT;
 CREATE INDEX incident_end ON incident (ended_at);
@@ -167,6 +185,7 @@ CREATE TABLE notification (
     reason TEXT NOT NULL,
     ordinal INTEGER NOT NULL,
     rank INTEGER NOT NULL,
+    face TEXT NOT NULL,  -- what the message showed: another one is news for those who can edit theirs
     decided_at REAL NOT NULL,
     outbox_id TEXT NOT NULL REFERENCES outbox (id),
     PRIMARY KEY (incident_id, target, reason, ordinal)

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 
+from usage_watch.core.aging import Aging
 from usage_watch.core.series import EACH_MEMBER, Reading, SeriesKey
 from usage_watch.store.catalog import Name
 from usage_watch.store.database import Database
-from usage_watch.store.fetches import Fetch
 
 Spot = tuple[int, int]
 """Series id and bucket start: one cell of the history."""
 Known = tuple[int, int]
 """A cell's count, and when it became what we know (epoch seconds). No class: there is one a cell."""
+
+LATEST = 2**62
+"""Later than any bucket."""
 
 _UPSERT = (
     "INSERT INTO bucket (series_id, start, count, seen_at) VALUES (?, ?, ?, ?) "
@@ -26,7 +29,7 @@ _REVISE = "INSERT INTO revision (series_id, start, count, seen_at, superseded_at
 
 
 def write(
-    db: Database, feed_id: int, reading: Reading, ids: Mapping[Name, int], before: Mapping[int, Fetch], at: int
+    db: Database, feed_id: int, reading: Reading, ids: Mapping[Name, int], before: Mapping[int, Aging], at: int
 ) -> set[int]:
     """Replace the reading's buckets; `before` are those of them that were fetched earlier.
 
@@ -39,12 +42,13 @@ def write(
     return _write_again(db, feed_id, reading, ids, before, at)
 
 
-def totals(db: Database, feed_id: int, since: int) -> dict[int, int]:
-    """The feed's totals by start, from `since` on: the sum over members where it has several. Zeros are left out."""
+def totals(db: Database, feed_id: int, first: int, last: int = LATEST) -> dict[int, int]:
+    """The feed's totals by start, from `first` to `last`: sums over members where it has several; without zeros."""
     rows = db.query(
         "SELECT start, sum(count) FROM bucket "
-        "WHERE series_id IN (SELECT id FROM series WHERE feed_id = ? AND axis = '') AND start >= ? GROUP BY start",
-        (feed_id, since),
+        "WHERE series_id IN (SELECT id FROM series WHERE feed_id = ? AND axis = '') AND start BETWEEN ? AND ? "
+        "GROUP BY start",
+        (feed_id, first, last),
     )
     return {start: total for start, total in rows if total}
 
@@ -65,7 +69,7 @@ def _put(db: Database, rows: Sequence[tuple[int, int, int, int]]) -> None:
 
 
 def _write_again(
-    db: Database, feed_id: int, reading: Reading, ids: Mapping[Name, int], before: Mapping[int, Fetch], at: int
+    db: Database, feed_id: int, reading: Reading, ids: Mapping[Name, int], before: Mapping[int, Aging], at: int
 ) -> set[int]:
     stored = _stored(db, feed_id, before)
     said = _said(reading, ids, before)
@@ -83,7 +87,7 @@ def _write_again(
     return {start for _, start, *_ in revisions}
 
 
-def _stored(db: Database, feed_id: int, before: Mapping[int, Fetch]) -> dict[Spot, Known]:
+def _stored(db: Database, feed_id: int, before: Mapping[int, Aging]) -> dict[Spot, Known]:
     rows = db.query(
         "SELECT series_id, start, count, seen_at FROM bucket "
         "WHERE series_id IN (SELECT id FROM series WHERE feed_id = ?) AND start BETWEEN ? AND ?",
@@ -92,7 +96,7 @@ def _stored(db: Database, feed_id: int, before: Mapping[int, Fetch]) -> dict[Spo
     return {(series_id, start): (count, since) for series_id, start, count, since in rows if start in before}
 
 
-def _said(reading: Reading, ids: Mapping[Name, int], before: Mapping[int, Fetch]) -> dict[Spot, int]:
+def _said(reading: Reading, ids: Mapping[Name, int], before: Mapping[int, Aging]) -> dict[Spot, int]:
     return {
         (ids[key.axis, key.category, key.member], start): count for key, start, count in reading.rows if start in before
     }
@@ -110,7 +114,7 @@ def _fallen_silent(reading: Reading, names: Mapping[int, Name], silent: Iterable
     return gone
 
 
-def _zero(fetch: Fetch, axis: str | None) -> Known | None:
+def _zero(fetch: Aging, axis: str | None) -> Known | None:
     """What was known where no value is stored: zero, or nothing if the axis was not answered then."""
     since = fetch.known_since(axis)
     return None if since is None else (0, since)
