@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.rules.making import UTC_FILE
-from usage_watch.assess import Desk, Ledger, Outcome, assess
+from usage_watch.assess import REACH, Desk, Ledger, Outcome, assess
 from usage_watch.core.compose import Form
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Severity
-from usage_watch.core.plan import Told
+from usage_watch.core.plan import Target, Told
 from usage_watch.core.series import FeedHistory, History
+from usage_watch.meta import Sight
 from usage_watch.rules import Rule
 from usage_watch.store.alerts import AlertStore
 
@@ -21,13 +22,14 @@ Notify = Sequence[str] | Mapping[str, Sequence[str]]
 """Channels, or channels by severity."""
 
 
-def desk_of(notify: Mapping[str, Notify], machines: Sequence[str] = ("pager",)) -> Desk:
-    """A desk that tells each rule's channels; `machines` are told one incident at a time."""
-    return Desk(
-        UTC_FILE,
-        {rule: _routes(channels) for rule, channels in notify.items()},
-        Form(dict.fromkeys(machines, False), ZoneInfo("UTC")),
-    )
+TARGETS = {"ops": Target(people=True), "board": Target(people=True, edits=True), "pager": Target(people=False)}
+"""What the channels of these tests are: `board` can be corrected in place."""
+
+
+def desk_of(notify: Mapping[str, Notify]) -> Desk:
+    """A desk that tells each rule's channels, which are those of `TARGETS`."""
+    routes = {rule: _routes(channels) for rule, channels in notify.items()}
+    return Desk(UTC_FILE, routes, Form(TARGETS, ZoneInfo("UTC")))
 
 
 def _routes(notify: Notify) -> Mapping[Severity, Sequence[str]]:
@@ -55,10 +57,12 @@ class Telling:
     desk: Desk
     ledger: Ledger = field(default_factory=Ledger)
     outcomes: list[tuple[datetime, Outcome]] = field(default_factory=list)
+    sight: Sight = field(default_factory=Sight)
+    reach: timedelta = REACH
 
     def cycle(self, feed: FeedHistory, now: datetime) -> Outcome:
         """Judge, and keep what is to be committed."""
-        outcome = assess(self.rules, History({feed.feed: feed}), self.ledger, self.desk, now)
+        outcome = assess(self.rules, History({feed.feed: feed}), self.ledger, self.desk, self.sight, now, self.reach)
         self.ledger = applied(self.ledger, outcome, now)
         self.outcomes.append((now, outcome))
         return outcome

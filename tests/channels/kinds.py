@@ -35,6 +35,8 @@ class Rig:
     mend: Callable[[], None] = lambda: None
     """Undo it, where that does not happen by itself."""
     secrets: tuple[str, ...] = field(default=())
+    edits: bool = False
+    """Whether it corrects in place what it sent."""
 
 
 FAULTS: dict[Verdict, Step] = {
@@ -57,7 +59,7 @@ def slack_app() -> Iterator[Rig]:
         }
         sender = SlackApp(TOKEN, "#usage", base_url=fake.base_url, timeout=TIMEOUT)
         fail = _scripted(fake, faults)
-        yield Rig(sender, lambda: len(fake.messages), fail, secrets=(TOKEN,))
+        yield Rig(sender, lambda: len(fake.messages), fail, secrets=(TOKEN,), edits=True)
 
 
 @contextmanager

@@ -46,11 +46,16 @@ EVIDENCE = Evidence(
     ),
 )
 
+NOTES = {
+    Reason.CLOSED: "Its rule was removed or disabled.",
+    Reason.RETRACTED: "The source revised it: 12,345 credits turned out to be 900 credits.",
+}
+"""As the program words them."""
+
 
 def notice(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
     """The rule on hours; ended seven hours later where the reason is an end."""
-    ends: dict[str, Any] = {} if reason.firing else {"ended_at": NOON + 7 * HOUR}
-    ends |= {"note": "the rule was removed"} if reason is Reason.CLOSED else {}
+    ends: dict[str, Any] = {"ended_at": NOON + 7 * HOUR} if reason.ending else {}
     plainest = Notice(
         reason=reason,
         severity=Severity.CRITICAL,
@@ -63,6 +68,7 @@ def notice(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
         started_at=NOON,
         ended_at=None,
         evidence=EVIDENCE,
+        note=NOTES.get(reason),
     )
     return replace(plainest, **{**ends, **changes})
 
@@ -90,17 +96,46 @@ def member_day(member: str, used: float, reason: Reason = Reason.FIRED, **change
             "severity": severity,
             "evidence": evidence,
             "started_at": midnight,
-            "ended_at": None if reason.firing else midnight + 48 * HOUR,
+            "ended_at": midnight + 48 * HOUR if reason.ending else None,
             "incident_id": f"inc_{member.partition('@')[0]}",
             **changes,
         },
     )
 
 
+def frozen(feed: str, reason: Reason = Reason.FIRED) -> Notice:
+    """What the watcher says of one feed."""
+    evidence = replace(blind().evidence, summary="answers are not what is documented: the feed is frozen", facts=())
+    rule = RuleName("meta:schema_drift", "meta", "Answers not as documented")
+    severity = Severity.WARNING
+    return blind(reason, rule=rule, evidence=evidence, labels={"Feed": feed}, severity=severity)
+
+
+def blind(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
+    """What the watcher says of itself: the key was refused for seven hours."""
+    evidence = replace(
+        EVIDENCE,
+        unit="attempts",
+        value=2.0,
+        limit=2.0,
+        from_at=NOON,
+        until_at=NOON,
+        summary="The analytics key does not work since 13:00 (2 attempts): nothing is read until it is replaced",
+        facts=(
+            Fact("Last error", "The source refused the key (401)."),
+            Fact("What to do", "Have an organization admin make a key, and put it where `source.api_key` points"),
+        ),
+        contributors=(),
+        after="The analytics key works again: nothing was read for 7 h; it was all read since.",
+    )
+    rule = RuleName("meta:auth_revoked", "meta", "Analytics key refused")
+    return notice(reason, **{"rule": rule, "evidence": evidence, "incident_id": "inc_0d4e", **changes})
+
+
 def message(*news: Notice, **changes: Any) -> Message:
     """Decided at 15:10 in Berlin, on data until 14:00; after an end at 20:10."""
     news = news or (notice(),)
-    later = not news[0].reason.firing
+    later = news[0].ended_at is not None
     decided_at = NOON + (8 if later else 2) * HOUR + timedelta(minutes=10)
     plainest = Message(news, news, decided_at, "Europe/Berlin", decided_at - timedelta(minutes=70))
     return replace(plainest, **changes)
@@ -114,7 +149,7 @@ def delivery(said: Message | None = None, *, ref: str | None = None, **changes: 
     return replace(plainest, **changes)
 
 
-def hostile(text: str) -> Message:
+def hostile(text: str, reason: Reason = Reason.FIRED, kind: str = "threshold") -> Message:
     """One incident with `text` wherever something from outside can stand."""
     evidence = replace(
         EVIDENCE,
@@ -122,9 +157,11 @@ def hostile(text: str) -> Message:
         summary=text,
         facts=(Fact(text, text),),
         contributors=(Contributor(text, text, 1.0, 0.5),),
+        after=text,
     )
-    rule = replace(RULE, title=text, runbook=text)
-    return message(notice(rule=rule, evidence=evidence, labels={text: text}, note=text, incident_id=text))
+    rule = replace(RULE, title=text, runbook=text, kind=kind)
+    said = {"rule": rule, "evidence": evidence, "labels": {text: text}, "note": text, "incident_id": text}
+    return message(notice(reason, looks_over=True, **said))
 
 
 def hostile_pair(text: str) -> Message:

@@ -27,11 +27,19 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
         yield opened
 
 
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", set(Reason) - {Reason.UPDATED})
 def test_a_message_arrives_once_and_says_so(rig: Rig, reason: Reason) -> None:
     attempt = rig.sender.send(delivery(message(notice(reason))))
     assert (attempt.verdict, attempt.detail, attempt.retry_after) == (Verdict.SENT, "", None)
     assert rig.arrived() == 1
+
+
+def test_a_correction_is_no_message_where_it_can_be_made_in_place_and_a_fault_nowhere(rig: Rig) -> None:
+    first = rig.sender.send(delivery())
+    corrected = delivery(message(notice(Reason.UPDATED, looks_over=True)), ref=first.ref, id="ntf_2")
+    attempt = rig.sender.send(corrected)
+    assert (attempt.verdict, attempt.detail, attempt.ref) == (Verdict.SENT, "", first.ref)
+    assert rig.arrived() == (1 if rig.edits else 2)
 
 
 def test_a_test_arrives_as_every_message_does(rig: Rig) -> None:
@@ -90,7 +98,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_stands_in_the_way_of_a_message(rig: Rig, text: str) -> None:
-    assert rig.sender.send(delivery(hostile(text))).verdict is Verdict.SENT
+    for reason in Reason:
+        assert rig.sender.send(delivery(hostile(text, reason))).verdict is Verdict.SENT
 
 
 @pytest.mark.parametrize("name", KINDS.keys() - {"log"})
@@ -148,12 +157,20 @@ def test_editors_are_told_what_each_field_means(kind: type[ChannelSettings]) -> 
 
 
 def test_only_machines_get_one_message_per_incident() -> None:
-    assert {kind.__name__: kind.folds for kind in WRITTEN} == {
+    assert {kind.__name__: kind.people for kind in WRITTEN} == {
         "SlackSettings": True,
         "EmailSettings": True,
         "WebhookSettings": False,
         "LogSettings": True,
     }
+
+
+def test_only_an_app_of_slacks_corrects_in_place() -> None:
+    hook = ANY.validate_python({"kind": "slack", "webhook_url": {"env": "W"}})
+    assert [kind.__name__ for kind, written in WRITTEN.items() if ANY.validate_python(written).edits] == [
+        "SlackSettings"
+    ]
+    assert not hook.edits
 
 
 def test_knowing_the_kinds_costs_none_of_their_libraries() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
+from functools import partial
 from html.parser import HTMLParser
 from io import StringIO
 from typing import Any
@@ -17,7 +18,7 @@ from tests.fakes.slack_api import payload_fault
 from usage_watch.channels.email.mail import Mailbox, mail
 from usage_watch.channels.log import LogSender
 from usage_watch.channels.slack.blocks import blocks, escaped, fallback_text, text_size
-from usage_watch.core.message import Conversation, Message
+from usage_watch.core.message import Conversation, Message, Reason
 from usage_watch.core.wording import news
 
 EVIL = [
@@ -63,6 +64,11 @@ text_from_outside = st.one_of(
 )
 
 
+messages: st.SearchStrategy[Callable[[str], Message]] = st.sampled_from(
+    [hostile_pair, *(partial(hostile, reason=reason, kind=kind) for reason in Reason for kind in ("threshold", "meta"))]
+)
+
+
 # Slack
 
 
@@ -85,11 +91,11 @@ ALL_BLOCKS = {"header", "section", "context", "rich_text"}
 ALL_RICH = {"rich_text_section", "rich_text_list", "text"}
 
 
-OUR_FIELD = re.compile(r"\*(Severity|Since|Ended|Lasted)\*\n[ -~–]+")
+OUR_FIELD = re.compile(r"\*(Severity|Since|Now|Ended|Lasted|Alert of|Learned)\*\n[ -~–]+")
 
 
 @settings(deadline=None)
-@given(text_from_outside, st.sampled_from([hostile, hostile_pair]))
+@given(text_from_outside, messages)
 def test_slack_reads_no_markup_mention_or_link_in_it(text: str, said: Callable[[str], Message]) -> None:
     words = news(said(text))
     layout = blocks(words)
@@ -155,7 +161,7 @@ class _Reader(HTMLParser):
 
 
 @settings(deadline=None)
-@given(text_from_outside, st.sampled_from([hostile, hostile_pair]))
+@given(text_from_outside, messages)
 def test_a_mail_has_our_headers_two_parts_and_our_tags(text: str, said: Callable[[str], Message]) -> None:
     one = delivery(said(text), conversation=Conversation("cnv_1", text, None))
     raw, _ = mail(one, MAILBOX)
@@ -185,7 +191,7 @@ def test_a_reader_of_html_sees_the_text_itself() -> None:
 
 
 @settings(deadline=None)
-@given(text_from_outside, st.sampled_from([hostile, hostile_pair]))
+@given(text_from_outside, messages)
 def test_a_terminal_gets_lines_and_nothing_to_obey(text: str, said: Callable[[str], Message]) -> None:
     stream = StringIO()
     LogSender(stream).send(delivery(said(text)))

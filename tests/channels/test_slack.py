@@ -93,6 +93,8 @@ def test_another_attempt_at_a_reply_updates_again_and_replies_again(slack: Slack
         (Reason.ESCALATED, Severity.WARNING, False),
         (Reason.RESOLVED, Severity.CRITICAL, False),
         (Reason.CLOSED, Severity.CRITICAL, False),
+        (Reason.FIRED_AND_ENDED, Severity.CRITICAL, False),
+        (Reason.RETRACTED, Severity.CRITICAL, False),
     ],
 )
 def test_only_what_becomes_critical_is_shown_to_the_whole_channel(
@@ -152,6 +154,66 @@ def test_a_reply_that_fails_for_another_reason_is_not_posted_elsewhere(slack: Sl
 def test_a_conversation_that_another_kind_of_channel_began_starts_anew(slack: SlackApi, ref: str) -> None:
     assert app(slack).send(delivery(ref=ref)).ref == "C0USAGE/1700000000.000001"
     assert slack.calls == ["chat.postMessage"]
+
+
+# Corrections
+
+CORRECTED = message(notice(Reason.UPDATED, looks_over=True), standing=(notice(looks_over=True),))
+
+
+def test_a_correction_updates_the_first_message_and_pings_nobody(slack: SlackApi) -> None:
+    ref = begun(slack)
+    assert app(slack).send(delivery(CORRECTED, ref=ref)) == Attempt(Verdict.SENT, ref=ref)
+    [first] = slack.messages.values()
+    assert slack.calls == ["chat.postMessage", "chat.update"]
+    assert first.edits[-1]["text"].endswith("since 13:00, looks clear, waiting for data to settle)")
+
+
+def test_a_correction_beside_news_is_seen_where_it_stands_alone(slack: SlackApi) -> None:
+    ref = begun(slack)
+    over, corrected = member_day("ana@example.com", 21_400, Reason.RESOLVED), member_day("ben@example.com", 2_900)
+    news = (replace(corrected, reason=Reason.UPDATED), over)
+    app(slack).send(delivery(message(*news, standing=(over, corrected)), ref=ref))
+    first, reply = slack.messages.values()
+    assert reply.payload["text"].startswith("✅ ended Mon 23 Nov: ana@example.com (")
+    assert reply.payload["metadata"]["event_payload"]["reason"] == "resolved"
+    assert first.edits[-1]["text"].startswith("🟠 2 alerts of member-day (1 open, 1 ended)")
+
+
+@pytest.mark.parametrize("ref", [None, "<cnv_1@example.com>"])
+def test_where_nothing_was_posted_nothing_is_corrected(slack: SlackApi, ref: str | None) -> None:
+    attempt = app(slack).send(delivery(CORRECTED, ref=ref))
+    assert attempt == Attempt(Verdict.SENT, "There is no first message to correct.")
+    assert slack.calls == []
+
+
+@pytest.mark.parametrize(
+    "code", ["message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived"]
+)
+def test_what_is_gone_or_stays_as_it_is_needs_no_correction(slack: SlackApi, code: str) -> None:
+    ref = begun(slack)
+    slack.script.append(refusal(code))
+    attempt = app(slack).send(delivery(CORRECTED, ref=ref))
+    assert (attempt.verdict, attempt.ref) == (Verdict.SENT, None)
+    assert attempt.detail == f"The first message is gone, or can be edited no more ({code})."
+    assert len(slack.messages) == 1
+
+
+CORRECTION_FAILS: list[tuple[Step, Verdict]] = [
+    (refusal("ratelimited", 429), Verdict.THROTTLED),
+    (refusal("update_failed"), Verdict.SERVER),
+    (refusal("token_revoked"), Verdict.CONFIGURATION),
+    (Reset(), Verdict.AMBIGUOUS),
+]
+
+
+@pytest.mark.parametrize(("step", "verdict"), CORRECTION_FAILS, ids=repr)
+def test_a_correction_that_fails_is_tried_again_and_never_posted(slack: SlackApi, step: Step, verdict: Verdict) -> None:
+    ref = begun(slack)
+    slack.script.append(step)
+    assert app(slack).send(delivery(CORRECTED, ref=ref)).verdict is verdict
+    assert app(slack).send(delivery(CORRECTED, ref=ref)).verdict is Verdict.SENT
+    assert len(slack.messages) == 1
 
 
 # What is sent
@@ -466,7 +528,7 @@ def test_a_missing_token_is_told_when_the_channel_is_opened() -> None:
 
 
 def test_people_get_one_message_for_all() -> None:
-    assert SlackSettings.folds is True
+    assert SlackSettings.people is True
 
 
 def test_a_delivery_is_not_changed_by_being_sent(slack: SlackApi) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.channels.samples import EVIDENCE, NOON, delivery, message, notice
+from tests.channels.samples import EVIDENCE, NOON, blind, delivery, message, notice
 from tests.fakes.scripted_http import Answer, Drip, Flood, Hang, Reset
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch import __version__
@@ -120,6 +120,8 @@ def test_the_keys_stand_in_the_order_of_the_contract() -> None:
         (Reason.ESCALATED, "firing"),
         (Reason.RESOLVED, "resolved"),
         (Reason.CLOSED, "resolved"),
+        (Reason.FIRED_AND_ENDED, "resolved"),
+        (Reason.RETRACTED, "resolved"),
     ],
 )
 def test_machines_know_firing_and_resolved(reason: Reason, status: str) -> None:
@@ -128,8 +130,30 @@ def test_machines_know_firing_and_resolved(reason: Reason, status: str) -> None:
 
 def test_the_body_says_why_an_incident_was_closed() -> None:
     body = json.loads(webhook_body(delivery(message(notice(Reason.CLOSED)))))
-    assert body["facts"][0] == {"name": "Note", "value": "the rule was removed"}
+    assert body["facts"][0] == {"name": "Note", "value": "Its rule was removed or disabled."}
     assert body["incident"]["ended_at"] == "2026-11-22T19:00:00Z"
+
+
+def test_the_body_says_what_turned_out_otherwise() -> None:
+    body = json.loads(webhook_body(delivery(message(notice(Reason.RETRACTED)))))
+    assert (body["reason"], body["status"], body["value"]) == ("retracted", "resolved", 12345)
+    assert body["facts"][0]["value"].endswith("12,345 credits turned out to be 900 credits.")
+
+
+def test_what_is_said_afterwards_comes_with_the_end() -> None:
+    for reason in (Reason.RESOLVED, Reason.CLOSED, Reason.FIRED_AND_ENDED):
+        facts = json.loads(webhook_body(delivery(message(blind(reason)))))["facts"]
+        assert "Afterwards" in [fact["name"] for fact in facts]
+    facts = json.loads(webhook_body(delivery(message(blind()))))["facts"]
+    assert "Afterwards" not in [fact["name"] for fact in facts]
+
+
+def test_a_correction_that_a_machine_should_never_get_still_says_how_it_stands() -> None:
+    on, over = notice(Reason.UPDATED), notice(Reason.UPDATED, ended_at=NOON)
+    assert [json.loads(webhook_body(delivery(message(each))))["status"] for each in (on, over)] == [
+        "firing",
+        "resolved",
+    ]
 
 
 def test_a_test_is_marked_so_that_no_pager_wakes_anybody() -> None:
@@ -321,7 +345,7 @@ def test_the_signing_key_reaches_no_log(receiver: WebhookReceiver, caplog: pytes
 
 
 def test_a_webhook_gets_one_notification_at_a_time() -> None:
-    assert WebhookSettings.folds is False
+    assert WebhookSettings.people is False
 
 
 @pytest.mark.parametrize(

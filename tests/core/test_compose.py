@@ -11,10 +11,10 @@ from tests.core.builders import at, evidence
 from usage_watch.core.compose import Form, compose, notice
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Reason, RuleName, Severity
-from usage_watch.core.plan import Notification, Post, Told
+from usage_watch.core.plan import Notification, Post, Target, Told
 
 BERLIN = ZoneInfo("Europe/Berlin")
-FORM = Form({"people": True, "machine": False}, BERLIN)
+FORM = Form({"people": Target(people=True), "machine": Target(people=False)}, BERLIN)
 FRESH = {"credits": at(5)}
 
 
@@ -128,7 +128,7 @@ def test_a_machine_keeps_the_conversation_of_its_incident() -> None:
 
 def test_a_channel_that_became_a_machines_gets_one_incident_a_message_even_in_an_old_conversation() -> None:
     (first,) = composed(key(A), key(B))
-    machine = Form({"people": False}, BERLIN)
+    machine = Form({"people": Target(people=False)}, BERLIN)
     ends = (key(A, reason=Reason.RESOLVED), key(B, reason=Reason.RESOLVED))
     posts = composed(*ends, told=kept(first), form=machine)
     assert about(posts) == [("people", ["inc_a"]), ("people", ["inc_b"])]
@@ -168,6 +168,19 @@ def test_a_message_says_how_every_incident_of_its_conversation_stands() -> None:
     assert [each.incident_id for each in reply.message.news] == ["inc_c"]
 
 
+def test_what_was_taken_back_stands_as_that_and_what_looks_over_says_so() -> None:
+    (first,) = composed(key(A), key(B))
+    now = (
+        replace(A, ended_at=at(5), closed="The source revised it.", retracted=True),
+        replace(B, looks_over=True),
+    )
+    (reply,) = composed(key(now[0], reason=Reason.RETRACTED), told=kept(first), incidents=now)
+    assert [(each.reason, each.note, each.looks_over) for each in reply.message.standing] == [
+        (Reason.RETRACTED, "The source revised it.", False),
+        (Reason.FIRED, None, True),
+    ]
+
+
 def test_an_incident_that_was_told_many_times_stands_once() -> None:
     (first,) = composed(key(A))
     (second,) = composed(key(A, reason=Reason.ESCALATED), told=kept(first))
@@ -194,7 +207,8 @@ def test_a_notice_says_all_there_is_to_say() -> None:
     ended = incident("a", part="levels", period_at=at(0), ended_at=at(5), closed="The period is over.", sequence=7)
     said = notice(ended, Reason.CLOSED)
     assert (said.reason, said.note, said.sequence) == (Reason.CLOSED, "The period is over.", 7)
-    for name in ("severity", "rule", "labels", "part", "period_at", "started_at", "ended_at", "evidence"):
+    carried = ("severity", "rule", "labels", "part", "period_at", "started_at", "ended_at", "evidence", "looks_over")
+    for name in carried:
         assert getattr(said, name) == getattr(ended, name)
 
 

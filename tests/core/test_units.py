@@ -27,6 +27,7 @@ from usage_watch.core.units import (
     parse_duration,
     parse_percent,
     percent,
+    quantity,
     span,
     spell_duration,
     to_epoch,
@@ -322,6 +323,24 @@ def test_a_number_is_near_what_it_stands_for(value: float) -> None:
 )
 def test_a_share_is_told_in_percent_and_is_not_full_before_it_is(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+QUANTITIES = [
+    (12345, "credits", "12,345 credits"),
+    (1, "credits", "1 credit"),
+    (1.0, "queries", "1 query"),
+    (0, "queries", "0 queries"),
+    (-1, "credits", "-1 credits"),
+    (63.4, "%", "63 %"),
+    (1, "%", "1 %"),
+    (99.96, "%", "99.9 %"),
+    (1, "users", "1 user"),
+]
+
+
+@pytest.mark.parametrize(("value", "unit", "text"), QUANTITIES)
+def test_a_count_is_told_with_its_unit_of_which_one_is_one(value: float, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text
 
 
 # Times

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.channels.samples import EVIDENCE, HOUR, MEMBERS, NOON, RULE, member_day, message, notice
+from tests.channels.samples import EVIDENCE, HOUR, MEMBERS, NOON, RULE, blind, frozen, member_day, message, notice
 from usage_watch.core.message import Contributor, Message, Notice, Reason, Severity
 from usage_watch.core.plain import plain, web_link
 from usage_watch.core.wording import news, standing
@@ -43,15 +43,81 @@ LINES = {
     ),
     "closed": (
         notice(Reason.CLOSED),
-        "⚪ closed: the rule was removed (hourly-credits, since 13:00)",
+        "⚪ closed: its rule was removed or disabled (hourly-credits, after 7 h)",
     ),
     "closed, of one series": (
         notice(Reason.CLOSED, labels=MODEL),
-        "⚪ claude-opus-4-8 closed: the rule was removed (hourly-credits, since 13:00)",
+        "⚪ claude-opus-4-8 closed: its rule was removed or disabled (hourly-credits, after 7 h)",
     ),
     "closed without a reason": (
         notice(Reason.CLOSED, note=None),
-        "⚪ closed: no longer watched (hourly-credits, since 13:00)",
+        "⚪ closed: no longer watched (hourly-credits, after 7 h)",
+    ),
+    "came and went": (
+        notice(Reason.FIRED_AND_ENDED),
+        "✅ came and went: 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, 13:00–20:00, 7 h)",
+    ),
+    "came and went, of one series": (
+        notice(Reason.FIRED_AND_ENDED, labels=MODEL),
+        "✅ claude-opus-4-8 came and went: 12,345 credits in 3 h, over the critical limit of 10,000"
+        " (hourly-credits, 13:00–20:00, 7 h)",
+    ),
+    "days that came and went": (
+        member_day("ana@example.com", 21_400, Reason.FIRED_AND_ENDED),
+        "✅ ana@example.com came and went: 21,400 credits in 1 d, over the critical limit of 20,000"
+        " (member-day, Sun 22 Nov – Mon 23 Nov, 2 d)",
+    ),
+    "taken back": (
+        notice(Reason.RETRACTED),
+        "↩️ taken back, the source revised it: 12,345 credits turned out to be 900 credits"
+        " (hourly-credits, of 13:00, learned 21:10)",
+    ),
+    "taken back, of one series": (
+        notice(Reason.RETRACTED, labels=MODEL),
+        "↩️ claude-opus-4-8 taken back, the source revised it: 12,345 credits turned out to be 900 credits"
+        " (hourly-credits, of 13:00, learned 21:10)",
+    ),
+    "taken back without a reason": (
+        notice(Reason.RETRACTED, note=None),
+        "↩️ taken back, the source revised it (hourly-credits, of 13:00, learned 21:10)",
+    ),
+    "corrected": (
+        notice(Reason.UPDATED),
+        "🔴 corrected: 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since 13:00)",
+    ),
+    "corrected once it was over": (
+        notice(Reason.UPDATED, ended_at=NOON + 7 * HOUR, labels=MODEL),
+        "⚪ claude-opus-4-8 corrected: 12,345 credits in 3 h, over the critical limit of 10,000"
+        " (hourly-credits, 13:00–20:00, 7 h)",
+    ),
+    "looks over": (
+        notice(looks_over=True),
+        "🔴 12,345 credits in 3 h, over the critical limit of 10,000"
+        " (hourly-credits, since 13:00, looks clear, waiting for data to settle)",
+    ),
+    "the watcher's own": (
+        blind(),
+        "🔴 The analytics key does not work since 13:00 (2 attempts): nothing is read until it is replaced"
+        " (Analytics key refused)",
+    ),
+    "the watcher's own, worse": (
+        blind(Reason.ESCALATED),
+        "🔴 now critical: the analytics key does not work since 13:00 (2 attempts): nothing is read until it is"
+        " replaced (Analytics key refused)",
+    ),
+    "the watcher's own, ended": (blind(Reason.RESOLVED), "✅ ended 20:00: Analytics key refused (7 h)"),
+    "the watcher's own, of a dataset, ended": (
+        blind(Reason.RESOLVED, labels={"dataset": "credit_usage"}),
+        "✅ ended 20:00: credit_usage (Analytics key refused, 7 h)",
+    ),
+    "the watcher's own, come and gone": (
+        blind(Reason.FIRED_AND_ENDED),
+        "✅ came and went: the analytics key does not work since 13:00 (2 attempts): nothing is read until it is"
+        " replaced (Analytics key refused, 13:00–20:00, 7 h)",
+    ),
+    "the watcher's own, closed": (
+        blind(Reason.CLOSED, note="It is not looked for any more."),
+        "⚪ closed: it is not looked for any more (Analytics key refused, after 7 h)",
     ),
     "a day": (
         member_day("ana@example.com", 21_400),
@@ -78,6 +144,20 @@ def test_a_phone_shows_number_limit_and_time_first(one: Notice, line: str) -> No
 )
 def test_the_mark_tells_how_grave_it_is(severity: Severity, mark: str) -> None:
     assert news(message(notice(severity=severity))).line.startswith(f"{mark} ")
+
+
+NOTES = {
+    "a sentence": ("A new period began.", "a new period began"),
+    "an abbreviation": ("API keys were changed", "API keys were changed"),
+    "one letter": ("X", "X"),
+    "nothing to see": ("\u200b", "no longer watched"),
+    "a full stop": (".", "no longer watched"),
+}
+
+
+@pytest.mark.parametrize(("note", "said"), NOTES.values(), ids=NOTES.keys())
+def test_a_note_becomes_part_of_the_sentence(note: str, said: str) -> None:
+    assert news(message(notice(Reason.CLOSED, note=note))).title == f"⚪ closed: {said} (hourly-credits)"
 
 
 PEAKS = {
@@ -128,9 +208,12 @@ COUNTS = {
     "all ended": ([Reason.RESOLVED, Reason.RESOLVED], "✅ 2 alerts of member-day ended"),
     "all closed": ([Reason.CLOSED, Reason.CLOSED], "⚪ 2 alerts of member-day closed"),
     "all worse": ([Reason.ESCALATED, Reason.ESCALATED], "🔴 2 alerts of member-day got worse"),
+    "all come and gone": ([Reason.FIRED_AND_ENDED] * 2, "✅ 2 alerts of member-day came and went"),
+    "all taken back": ([Reason.RETRACTED] * 2, "↩️ 2 alerts of member-day taken back"),
+    "all corrected": ([Reason.UPDATED] * 2, "🔴 2 alerts of member-day corrected"),
     "some of each": (
-        [Reason.RESOLVED, Reason.FIRED, Reason.CLOSED, Reason.ESCALATED, Reason.RESOLVED],
-        "🔴 5 alerts of member-day (1 open, 1 worse, 2 ended, 1 closed)",
+        [*Reason, Reason.RESOLVED],
+        "🔴 7 alerts of member-day (1 open, 1 worse, 1 came and went, 2 ended, 1 taken back, 1 closed)",
     ),
 }
 
@@ -197,6 +280,84 @@ def test_the_lines_of_an_end_say_how_long_and_how_bad_and_leave_out_what_to_do()
         "",
         "hourly-credits · data until 20:00, 1 h 10 min old · times in Europe/Berlin",
     )
+
+
+def facts(one: Notice) -> dict[str, str]:
+    [entry] = news(message(one)).entries
+    return {fact.name: fact.value for fact in (*entry.standing, *entry.reasons)}
+
+
+def test_what_came_and_went_is_explained_in_full_for_it_was_never_told() -> None:
+    assert facts(notice(Reason.FIRED_AND_ENDED)) == {
+        "Severity": "critical",
+        "Since": "13:00",
+        "Ended": "20:00",
+        "Lasted": "7 h",
+        "Usual for this hour": "3,100 to 4,900",
+        "Limits": "warning 5,000, critical 10,000",
+        "By Model": "claude-opus-4-8 +8,800 (71 %), claude-sonnet-4-5 +1,240 (10 %)",
+    }
+
+
+def test_of_what_is_taken_back_only_what_had_been_said_is_repeated() -> None:
+    assert facts(notice(Reason.RETRACTED)) == {
+        "Severity": "critical",
+        "Alert of": "13:00",
+        "Learned": "21:10",
+        "It had said": "12,345 credits in 3 h, over the critical limit of 10,000",
+    }
+
+
+def test_later_news_do_not_move_when_something_was_taken_back() -> None:
+    back, other = notice(Reason.RETRACTED), notice(incident_id="inc_other")
+    [_, entry] = standing(message(other, standing=(back, other))).entries
+    assert entry.aside == ("of 13:00",)
+    assert [fact.name for fact in entry.standing] == ["Severity", "Alert of"]
+
+
+def test_what_looks_over_says_so_where_it_stands() -> None:
+    assert facts(notice(looks_over=True))["Now"] == "looks clear, waiting for data to settle"
+    assert "Now" not in facts(notice(Reason.RESOLVED, looks_over=True))
+
+
+def test_what_is_said_afterwards_is_said_only_then() -> None:
+    missed = "The analytics key works again: nothing was read for 7 h; it was all read since."
+    assert "Afterwards" not in facts(blind())
+    assert facts(blind(Reason.RESOLVED))["Afterwards"] == missed
+    assert facts(blind(Reason.RESOLVED))["What was wrong"].startswith("The analytics key does not work")
+    assert facts(notice(Reason.CLOSED, evidence=replace(EVIDENCE, after=missed)))["Afterwards"] == missed
+
+
+def test_the_watchers_own_alerts_tell_of_no_data() -> None:
+    assert news(message(blind(), data_until=None)).footer == ("meta:auth_revoked", "times in Europe/Berlin")
+
+
+def test_several_of_the_watchers_own_say_themselves_since_when() -> None:
+    assert text_lines(news(message(frozen("credit_usage 1h"), frozen("query_volume 1d"))))[2:4] == (
+        "🟠 credit_usage 1h: answers are not what is documented: the feed is frozen",
+        "🟠 query_volume 1d: answers are not what is documented: the feed is frozen",
+    )
+
+
+def test_the_watchers_own_alerts_have_hours_whatever_they_were_judged_by() -> None:
+    by_days = replace(blind().evidence, bucket="1d")
+    assert facts(blind(evidence=by_days))["Since"] == "13:00"
+
+
+def test_what_is_closed_in_the_midst_of_a_day_ended_at_an_hour() -> None:
+    closed = member_day("ana@example.com", 21_400, Reason.CLOSED, ended_at=NOON + 8 * HOUR)
+    assert (facts(closed)["Since"], facts(closed)["Ended"]) == ("Sun 22 Nov", "21:00")
+
+
+def test_a_correction_is_no_news_beside_news() -> None:
+    words = news(message(replace(BEN, reason=Reason.UPDATED), ANA))
+    assert [entry.headline.partition("@")[0] for entry in words.entries] == ["ana"]
+
+
+def test_only_what_goes_on_has_something_to_be_done_about_it() -> None:
+    with_runbook = {reason for reason in Reason if news(message(notice(reason))).runbook}
+    assert with_runbook == {Reason.FIRED, Reason.ESCALATED, Reason.UPDATED}
+    assert news(message(notice(Reason.UPDATED, ended_at=NOON + HOUR))).runbook is None
 
 
 def test_several_are_looked_at_in_the_list() -> None:
@@ -298,13 +459,14 @@ def test_only_web_addresses_become_links(written: str | None, link: str | None) 
 
 
 @settings(deadline=None)
-@given(st.text(max_size=80))
-def test_every_string_of_a_message_is_clean(text: str) -> None:
+@given(st.text(max_size=80), st.sampled_from(Reason), st.sampled_from(["threshold", "meta"]))
+def test_every_string_of_a_message_is_clean(text: str, reason: Reason, kind: str) -> None:
     said: Message = message(
         notice(
-            rule=replace(MEMBERS, title=text, id=text),
+            reason,
+            rule=replace(MEMBERS, title=text, id=text, kind=kind),
             labels={text: text},
-            evidence=replace(EVIDENCE, summary=text, unit=text),
+            evidence=replace(EVIDENCE, summary=text, unit=text, after=text),
             note=text,
         )
     )

@@ -56,8 +56,13 @@ class ChannelSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    folds: ClassVar[bool] = True
+    people: ClassVar[bool] = True
     """People's channels get one message per rule and cycle; machines' (False) one per incident."""
+
+    @property
+    def edits(self) -> bool:
+        """Whether what was sent can be corrected in place."""
+        return False
 
     def connect(self, environ: Mapping[str, str]) -> Sender:
         """Open the channel, reading its secrets; SecretError where one is not to be had."""

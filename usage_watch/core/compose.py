@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Message, Notice, Reason
-from usage_watch.core.plan import Notification, Post, Told
+from usage_watch.core.plan import Notification, Post, Target, Told
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """How messages are put together."""
 
-    folds: Mapping[str, bool]
-    """For each target whether it gets one message per rule (people) or one per incident (machines)."""
+    targets: Mapping[str, Target]
+    """Each target by its name."""
     zone: ZoneInfo
     """In which people read times."""
 
@@ -45,7 +45,7 @@ def compose(
         known[key.incident_id, key.target] = record.conversation
         members[record.conversation.id].append(key.incident_id)
     posts = []
-    for keys in _together(notifications, incidents, known, form.folds):
+    for keys in _together(notifications, incidents, known, form.targets):
         first = incidents[keys[0].incident_id]
         conversation = known.get((first.id, keys[0].target)) or _begin(keys, incidents, form.zone)
         standing = dict.fromkeys([*members[conversation.id], *(key.incident_id for key in keys)])
@@ -64,23 +64,25 @@ def _together(
     notifications: Sequence[Notification],
     incidents: Mapping[str, Incident],
     known: Mapping[tuple[str, str], Conversation],
-    folds: Mapping[str, bool],
+    targets: Mapping[str, Target],
 ) -> Iterable[list[Notification]]:
     groups: dict[tuple[str, str], list[Notification]] = defaultdict(list)
     for key in notifications:
-        groups[key.target, _shared(key, incidents, known, folds)].append(key)
-    return groups.values()
+        groups[key.target, _shared(key, incidents, known, targets)].append(key)
+    # What is new comes before what is only corrected: a post is known by its first.
+    return [sorted(keys, key=lambda key: key.reason is Reason.UPDATED) for keys in groups.values()]
 
 
 def _shared(
     key: Notification,
     incidents: Mapping[str, Incident],
     known: Mapping[tuple[str, str], Conversation],
-    folds: Mapping[str, bool],
+    targets: Mapping[str, Target],
 ) -> str:
     """What notifications to one target have in common that go into one post."""
     # A channel may have become a machine's since the conversation began: it takes one incident at a time all the same.
-    if not folds.get(key.target, True):
+    target = targets.get(key.target)
+    if target is not None and not target.people:
         return key.incident_id
     conversation = known.get((key.incident_id, key.target))
     return conversation.id if conversation else incidents[key.incident_id].rule.id
@@ -102,8 +104,10 @@ def _digest(keys: Sequence[Notification]) -> str:
 
 
 def _stands(incident: Incident) -> Notice:
+    if incident.open:
+        return notice(incident, Reason.FIRED)
     over = Reason.CLOSED if incident.closed else Reason.RESOLVED
-    return notice(incident, Reason.FIRED if incident.open else over)
+    return notice(incident, Reason.RETRACTED if incident.retracted else over)
 
 
 def notice(incident: Incident, reason: Reason) -> Notice:
@@ -121,4 +125,5 @@ def notice(incident: Incident, reason: Reason) -> Notice:
         ended_at=incident.ended_at,
         evidence=incident.evidence,
         note=incident.closed,
+        looks_over=incident.looks_over,
     )

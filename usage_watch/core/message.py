@@ -26,13 +26,24 @@ class Reason(StrEnum):
 
     FIRED = "fired"
     ESCALATED = "escalated"
+    UPDATED = "updated"
+    """What was told is corrected in place; pings nobody."""
     RESOLVED = "resolved"
+    FIRED_AND_ENDED = "fired_and_ended"
+    """It had ended before it could be told."""
+    RETRACTED = "retracted"
+    """It was told, and then the usage that it was about was revised away."""
     CLOSED = "closed"
 
     @property
     def firing(self) -> bool:
         """Whether the incident goes on after this: a machine's `status` is `firing`, else `resolved`."""
         return self in (Reason.FIRED, Reason.ESCALATED)
+
+    @property
+    def ending(self) -> bool:
+        """Whether this is the last that is said of it, unless it is reopened."""
+        return self not in (Reason.FIRED, Reason.ESCALATED, Reason.UPDATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ class Evidence:
     """Further lines, most telling first; the rule's arithmetic is one of them."""
     contributors: tuple[Contributor, ...] = ()
     """Who or what the change comes from, largest first."""
+    after: str | None = None
+    """What is to be said once it is over, in one sentence: what was missed, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,9 @@ class Notice:
     ended_at: datetime | None
     evidence: Evidence
     note: str | None = None
-    """Why it was closed, in one sentence; None for other reasons."""
+    """Why it was closed or retracted, in one sentence; None for other reasons."""
+    looks_over: bool = False
+    """It would have ended, were what is known final."""
 
 
 @dataclass(frozen=True, slots=True)

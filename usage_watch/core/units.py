@@ -162,6 +162,17 @@ def percent(share: float) -> str:
     return f"{_plain(f'{value:.2g}' if abs(value) < 10 else f'{value:.0f}')} %"
 
 
+def quantity(value: float, unit: str) -> str:
+    """A count with its unit: `12,345 credits`, `1 query`, `63 %`."""
+    if unit == "%":
+        return percent(value / 100)
+    return f"{number(value)} {_singular(unit) if value == 1 else unit}"
+
+
+def _singular(unit: str) -> str:
+    return unit[:-3] + "y" if unit.endswith("ies") else unit.removesuffix("s")
+
+
 def _plain(digits: str, commas: str = ",") -> str:
     """A number's text without exponent, idle zeros and a minus before 0."""
     text = f"{Decimal(digits):{commas}f}"

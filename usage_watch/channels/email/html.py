@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from usage_watch.core.entry import Entry
 from usage_watch.core.message import Fact
 from usage_watch.core.units import number
-from usage_watch.core.wording import Entry, Words
+from usage_watch.core.wording import Words
 
-_ACCENTS = {"🔴": "#d1242f", "🟠": "#d4730c", "🔵": "#3b82d6", "✅": "#2da44e", "⚪": "#8a8f98"}
+_ACCENTS = {"🔴": "#d1242f", "🟠": "#d4730c", "🔵": "#3b82d6", "✅": "#2da44e", "↩️": "#8957e5", "⚪": "#8a8f98"}
 _NOTE = "color:#717882"
 _FONT = "font:15px/1.5 -apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _CODE = "font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
@@ -50,9 +51,10 @@ def _one(words: Words) -> Iterator[str]:
 def _several(words: Words) -> Iterator[str]:
     yield f'<div style="margin:8px 0 16px;font-size:19px;line-height:1.35;font-weight:600">{escape(words.title)}</div>'
     for entry in words.entries:
-        aside = f'<span style="{_NOTE}">({escape(", ".join(entry.aside))})</span>'
+        brackets = escape(entry.brackets())
+        aside = f' <span style="{_NOTE}">{brackets}</span>' if brackets else ""
         rows = _table(_rows(entry.reasons)) if entry.reasons else ""
-        yield _banner(entry, f"<div><b>{escape(entry.mark)} {escape(entry.headline)}</b> {aside}</div>{rows}")
+        yield _banner(entry, f"<div><b>{escape(entry.mark)} {escape(entry.headline)}</b>{aside}</div>{rows}")
     if words.more:
         yield f"<p>and {number(words.more)} more</p>"
 

@@ -15,12 +15,17 @@ from email.utils import format_datetime
 from usage_watch.channels.email.html import html
 from usage_watch.core.message import Delivery, Message, Reason
 from usage_watch.core.plain import plain
-from usage_watch.core.wording import news
+from usage_watch.core.wording import news, told
 from usage_watch.core.wordlines import text_lines
 
 _SUBJECT = 200
 _PART_HEADERS = {"content-type", "content-transfer-encoding", "mime-version"}
-_STATUS = {Reason.RESOLVED: "RESOLVED", Reason.CLOSED: "CLOSED"}
+_STATUS = {
+    Reason.FIRED_AND_ENDED: "CAME AND WENT",
+    Reason.RESOLVED: "RESOLVED",
+    Reason.RETRACTED: "TAKEN BACK",
+    Reason.CLOSED: "CLOSED",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +103,5 @@ def _token(identity: str) -> str:
 
 def _status(message: Message) -> str:
     """A word for the top where all of it is over: the subject stays what it was."""
-    reasons = {notice.reason for notice in message.news}
+    reasons = {notice.reason for notice in told(message)}
     return _STATUS.get(reasons.pop(), "") if len(reasons) == 1 else ""

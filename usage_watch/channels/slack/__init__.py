@@ -11,12 +11,12 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
 from usage_watch.channels.network import TIMEOUT_S
-from usage_watch.channels.slack.answers import THREAD_GONE, refusal
+from usage_watch.channels.slack.answers import THREAD_GONE, UNEDITABLE, refusal
 from usage_watch.channels.slack.blocks import blocks, fallback_text
 from usage_watch.core.addresses import WebAddress, web_address
-from usage_watch.core.message import Delivery, Severity
+from usage_watch.core.message import Delivery, Reason, Severity
 from usage_watch.core.plain import plain
-from usage_watch.core.wording import Words, news, standing
+from usage_watch.core.wording import Words, news, standing, told
 from usage_watch.errors import SecretError
 from usage_watch.secret import SecretRef
 
@@ -71,6 +71,11 @@ class SlackSettings(ChannelSettings):
             raise ValueError("a webhook's URL is its whole address: leave `base_url` out")
         return self
 
+    @property
+    def edits(self) -> bool:
+        """A webhook hears nothing of what it posts: it has nothing to edit."""
+        return self.token is not None
+
     def connect(self, environ: Mapping[str, str]) -> Sender:
         """Open the channel; SecretError where its token or webhook is not to be had."""
         if self.token is not None and self.channel is not None:
@@ -109,6 +114,8 @@ class SlackApp:
     def send(self, delivery: Delivery) -> Attempt:
         """Post; or bring the first message up to date and reply to it. Nothing about the former stops the latter."""
         parent = _Parent.of(delivery)
+        if all(notice.reason is Reason.UPDATED for notice in delivery.message.news):
+            return self._correct(delivery, parent)
         if parent is None:
             return self._post(delivery)
         update, code = self._update(delivery, parent)
@@ -121,6 +128,15 @@ class SlackApp:
             return reply
         stale = "" if update.verdict is Verdict.SENT else f"The first message could not be updated. {update.detail}"
         return Attempt(Verdict.SENT, stale, ref=delivery.conversation.ref)
+
+    def _correct(self, delivery: Delivery, parent: _Parent | None) -> Attempt:
+        """Bring the first message up to date, and ping nobody: where there is none, there is nothing to correct."""
+        if parent is None:
+            return Attempt(Verdict.SENT, "There is no first message to correct.")
+        update, code = self._update(delivery, parent)
+        if code in UNEDITABLE:
+            return Attempt(Verdict.SENT, f"The first message is gone, or can be edited no more ({code}).")
+        return update
 
     def _post(self, delivery: Delivery) -> Attempt:
         payload = {**_payload(delivery, news(delivery.message)), "channel": self._channel, "mrkdwn": False}
@@ -182,7 +198,7 @@ def _is_loud(delivery: Delivery) -> bool:
 
 
 def _payload(delivery: Delivery, words: Words) -> Json:
-    first = delivery.message.news[0]
+    first = told(delivery.message)[0]
     facts = {"id": delivery.id, "rule": first.rule.id, "reason": first.reason.value}
     return {
         "text": fallback_text(words),

@@ -75,6 +75,9 @@ THREAD_GONE = frozenset(
 )
 """No reply can go there, though a message of its own may well go to the configured channel."""
 
+UNEDITABLE = THREAD_GONE | {"as_user_not_supported", "cant_update_message", "edit_window_closed"}
+"""A message that was posted is not there, or stays as it is."""
+
 _NEW_KEY = "the token is not valid (any more); put a new bot token where `token` points"
 _SCOPE = "the app lacks the scope chat:write; add it and install the app anew"
 _NO_CHANNEL = "the app sees no such channel; check `channel` and invite the app to {channel}"

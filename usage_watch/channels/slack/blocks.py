@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from usage_watch.core.entry import Entry
 from usage_watch.core.message import Fact
 from usage_watch.core.plain import plain
 from usage_watch.core.units import number
-from usage_watch.core.wording import Entry, Words
+from usage_watch.core.wording import Words
 
 Json = dict[str, Any]
 
@@ -91,13 +92,10 @@ def _several(words: Words, explained: int) -> Iterator[Json]:
 
 
 def _headline(entry: Entry) -> Json:
-    return _section(
-        [
-            _text(f"{entry.mark} "),
-            _text(plain(entry.headline, _LISTED), bold=True),
-            _text(f" ({', '.join(entry.aside)})"),
-        ]
-    )
+    parts = [_text(f"{entry.mark} "), _text(plain(entry.headline, _LISTED), bold=True)]
+    if brackets := entry.brackets():
+        parts.append(_text(f" {brackets}"))
+    return _section(parts)
 
 
 def _go_on(words: Words) -> Json:

@@ -42,7 +42,7 @@ SigningSecrets = Annotated[
 class WebhookSettings(ChannelSettings):
     """POSTs every notification as JSON, with the signature headers of Standard Webhooks."""
 
-    folds: ClassVar[bool] = False
+    people: ClassVar[bool] = False
 
     kind: Literal["webhook"] = Field(description="POSTs JSON to a URL, one notification each, for machines.")
     url: WebAddress = Field(description="Where to POST: https, or plain http to loopback and private addresses.")

@@ -7,6 +7,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+from usage_watch.core.entry import AFTERWARDS, goes_on
 from usage_watch.core.message import Delivery, Evidence, Notice
 
 Json = dict[str, Any]
@@ -20,7 +21,7 @@ def webhook_body(delivery: Delivery) -> bytes:
         "version": 1,
         "id": delivery.id,
         "reason": notice.reason.value,
-        "status": "firing" if notice.reason.firing else "resolved",
+        "status": "firing" if goes_on(notice) else "resolved",
         "severity": notice.severity.value,
         "rule": {
             "id": notice.rule.id,
@@ -60,8 +61,10 @@ def _incident(notice: Notice) -> Json:
 
 
 def _facts(notice: Notice) -> list[Json]:
-    facts = [{"name": fact.name, "value": fact.value} for fact in notice.evidence.facts]
-    return facts if notice.note is None else [{"name": "Note", "value": notice.note}, *facts]
+    evidence = notice.evidence
+    said = [("Note", notice.note), (AFTERWARDS, None if goes_on(notice) else evidence.after)]
+    said += [(fact.name, fact.value) for fact in evidence.facts]
+    return [{"name": name, "value": value} for name, value in said if value is not None]
 
 
 def _contributors(evidence: Evidence) -> list[Json]:

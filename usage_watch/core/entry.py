@@ -1,0 +1,259 @@
+"""One incident in words: what happened to it, since when, and why.
+
+Every string here is clean: one line, no control or invisible characters, cut to a length. Markup is the sink's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from usage_watch.core.message import Fact, Message, Notice, Reason, Severity
+from usage_watch.core.plain import plain
+from usage_watch.core.units import local_time, number, percent, quantity, span, spell_duration
+
+LOOKS_OVER = "looks clear, waiting for data to settle"
+"""Of what goes on, and would have ended, were what is known final."""
+AFTERWARDS = "Afterwards"
+"""The name of what is said once something is over: what was missed, say."""
+
+META = "meta"
+"""The kind of what the watcher says of itself: about causes, which have no peak and no usage."""
+
+NAME, _SENTENCE, _VALUE = 80, 300, 200
+"""Characters kept of a name, of a sentence and of a row's value."""
+_CONTRIBUTORS = 3
+"""Contributors named per axis."""
+_ROWS = 12
+"""Reasons given per incident."""
+
+_DAY = timedelta(days=1)
+_UTC = ZoneInfo("UTC")
+
+_LEVEL_MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
+_END_MARKS = {Reason.RESOLVED: "✅", Reason.FIRED_AND_ENDED: "✅", Reason.RETRACTED: "↩️"}
+_OVER_MARK = "⚪"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One incident in words."""
+
+    mark: str
+    headline: str
+    """What happened: `claude-opus-4-8: 12,345 credits in 3 h, over the critical limit of 10,000`."""
+    aside: tuple[str, ...]
+    """What stands in brackets after it: `since 13:00`."""
+    labels: tuple[Fact, ...]
+    """Of which series of the rule it is."""
+    standing: tuple[Fact, ...]
+    """How it stands: how grave, since when."""
+    reasons: tuple[Fact, ...]
+    """Why: the rule's arithmetic, what is usual, who contributed."""
+
+    def line(self, *before: str) -> str:
+        """Mark, headline and brackets; these open with `before`."""
+        return f"{self.mark} {self.headline} {self.brackets(*before)}".rstrip()
+
+    def brackets(self, *before: str) -> str:
+        """What stands after the headline; nothing where there is nothing to say."""
+        said = ", ".join((*before, *self.aside))
+        return f"({said})" if said else ""
+
+
+def entry(notice: Notice, message: Message) -> Entry:
+    """One notice of a message."""
+    times = _times(notice, message)
+    return Entry(
+        mark=mark(notice),
+        headline=_headline(notice, times),
+        aside=tuple(_aside(notice, times)),
+        labels=tuple(Fact(_titled(axis), shown(category)) for axis, category in sorted(notice.labels.items())),
+        standing=tuple(_standing(notice, times)),
+        reasons=tuple(islice(_reasons(notice), _ROWS)),
+    )
+
+
+def goes_on(notice: Notice) -> bool:
+    """Whether the incident goes on; one that is corrected may be over."""
+    return notice.reason.firing or (not notice.reason.ending and notice.ended_at is None)
+
+
+def mark(notice: Notice) -> str:
+    """How grave it is; once it is over, how it ended."""
+    return _LEVEL_MARKS[notice.severity] if goes_on(notice) else _END_MARKS.get(notice.reason, _OVER_MARK)
+
+
+def names_itself(notice: Notice) -> bool:
+    """Whether the headline holds the rule's title: there is no better name for the series."""
+    return notice.reason is Reason.RESOLVED and not notice.labels
+
+
+def shown(text: str, limit: int = NAME) -> str:
+    """Clean text; where nothing of it is to be seen, that is said."""
+    return plain(text, limit) or "(blank)"
+
+
+def clause(sentence: str | None) -> str:
+    """A sentence of our own as part of another: `Its rule was changed.` -> `its rule was changed`."""
+    said = plain(sentence or "", _SENTENCE).removesuffix(".")
+    is_word = said[1:2].islower() or said[1:2] == " "
+    return said[0].lower() + said[1:] if is_word else said
+
+
+# When
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When an incident began and ended: hours, or the first and last day where it was judged by days."""
+
+    began: str
+    ended: str
+    whole: str
+    """From when to when."""
+    lasted: str
+    learned: str | None
+    """When it was found that it did not happen; None where the message is not about that."""
+
+
+def _times(notice: Notice, message: Message) -> _Times:
+    zone, now = ZoneInfo(message.zone), message.decided_at
+    began_at, ended_at = notice.started_at, notice.ended_at or now
+    began, ended, whole = local_time(began_at, zone, now), local_time(ended_at, zone, now), zone
+    if notice.evidence.bucket == "1d" and notice.rule.kind != META:  # the source's days are UTC days
+        began = span(began_at, began_at + _DAY, _UTC, now)
+        if _is_midnight(ended_at):  # not where it was closed in the midst of a day
+            ended, whole = span(ended_at - _DAY, ended_at, _UTC, now), _UTC
+    is_news = any(each.reason is Reason.RETRACTED and each.incident_id == notice.incident_id for each in message.news)
+    return _Times(
+        began=began,
+        ended=ended,
+        whole=span(began_at, ended_at, whole, now),
+        lasted=spell_duration(ended_at - began_at),
+        learned=local_time(now, zone, now) if is_news else None,
+    )
+
+
+def _is_midnight(at: datetime) -> bool:
+    return at.astimezone(_UTC).time() == time()
+
+
+# What
+
+
+def _headline(notice: Notice, times: _Times) -> str:
+    series, summary = _series(notice), _summary(notice)
+    match notice.reason:
+        case Reason.RESOLVED:
+            return f"ended {times.ended}: {series or shown(notice.rule.title)}"
+        case Reason.FIRED_AND_ENDED:
+            said = f"came and went: {_within(notice, summary)}"
+        case Reason.CLOSED:
+            said = f"closed: {clause(notice.note) or 'no longer watched'}"
+        case Reason.RETRACTED:
+            said = f"taken back, {clause(notice.note) or 'the source revised it'}"
+        case Reason.UPDATED:
+            said = f"corrected: {_within(notice, summary)}"
+        case Reason.ESCALATED:
+            said = f"{'is ' if series else ''}now {notice.severity}: {_within(notice, summary)}"
+        case _:
+            return f"{series}: {summary}" if series else summary
+    return f"{series} {said}".lstrip()
+
+
+def _series(notice: Notice) -> str:
+    return ", ".join(shown(value) for _, value in sorted(notice.labels.items()))
+
+
+def _titled(axis: str) -> str:
+    name = shown(axis)
+    return name[0].upper() + name[1:]
+
+
+def _summary(notice: Notice) -> str:
+    return shown(notice.evidence.summary, _SENTENCE)
+
+
+def _within(notice: Notice, summary: str) -> str:
+    """A summary after other words. Only those of causes are our own from their first letter on."""
+    return clause(summary) if notice.rule.kind == META else summary
+
+
+def _aside(notice: Notice, times: _Times) -> Iterator[str]:
+    match notice.reason:
+        case Reason.RESOLVED:
+            yield times.lasted
+            if notice.rule.kind != META:
+                yield _height(notice)
+        case Reason.CLOSED:
+            yield f"after {times.lasted}"
+        case Reason.RETRACTED:
+            yield f"of {times.began}"
+            if times.learned is not None:
+                yield f"learned {times.learned}"
+        case _ if goes_on(notice):
+            if notice.rule.kind != META:  # a cause says itself since when
+                yield f"since {times.began}"
+            if notice.looks_over:
+                yield LOOKS_OVER
+        case _:
+            yield times.whole
+            yield times.lasted
+
+
+def _height(notice: Notice) -> str:
+    evidence = notice.evidence
+    height = "peak" if evidence.value >= evidence.limit else "lowest"
+    window = "" if notice.period_at else f" in {spell_duration(evidence.until_at - evidence.from_at)}"
+    return f"{height} {plain(quantity(evidence.value, evidence.unit), _VALUE)}{window}"
+
+
+# How it stands, and why
+
+
+def _standing(notice: Notice, times: _Times) -> Iterator[Fact]:
+    yield Fact("Severity", notice.severity.value)
+    if notice.reason is Reason.RETRACTED:
+        yield Fact("Alert of", times.began)
+        if times.learned is not None:
+            yield Fact("Learned", times.learned)
+        return
+    yield Fact("Since", times.began)
+    if goes_on(notice):
+        if notice.looks_over:
+            yield Fact("Now", LOOKS_OVER)
+        return
+    yield Fact("Ended", times.ended)
+    yield Fact("Lasted", times.lasted)
+
+
+def _reasons(notice: Notice) -> Iterator[Fact]:
+    """While it goes on: why. Once it is over: how bad it was, and still who it was."""
+    evidence = notice.evidence
+    if notice.reason is Reason.RETRACTED:  # nothing else that was said of it holds
+        yield Fact("It had said", _summary(notice))
+        return
+    if not goes_on(notice):
+        if evidence.after is not None:
+            yield Fact(AFTERWARDS, shown(evidence.after, _SENTENCE))
+        if notice.reason is not Reason.FIRED_AND_ENDED:
+            yield Fact("What was wrong" if notice.rule.kind == META else "At its worst", _summary(notice))
+    if goes_on(notice) or notice.reason is Reason.FIRED_AND_ENDED:
+        yield from (Fact(shown(fact.name), shown(fact.value, _VALUE)) for fact in evidence.facts)
+    yield from _contributors(notice)
+
+
+def _contributors(notice: Notice) -> Iterator[Fact]:
+    contributors = notice.evidence.contributors
+    for axis in dict.fromkeys(contributor.axis for contributor in contributors):
+        parts = [each for each in contributors if each.axis == axis][:_CONTRIBUTORS]
+        said = (f"{shown(part.category)} {_signed(part.change)} ({percent(part.share)})" for part in parts)
+        yield Fact(f"By {shown(axis)}", ", ".join(said))
+
+
+def _signed(change: float) -> str:
+    return f"+{number(change)}" if change > 0 else number(change)
