@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.office import on_terminal
+from tests.cli.office import NOW, on_terminal
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -22,9 +22,11 @@ INCIDENT = {
     "period",
     "severity",
     "open",
+    "looks_over",
     "started_at",
     "ended_at",
     "closed",
+    "retracted",
     "history",
     "dataset",
     "bucket",
@@ -37,6 +39,7 @@ INCIDENT = {
     "summary",
     "facts",
     "contributors",
+    "after",
 }
 """The names that programs may count on."""
 
@@ -45,6 +48,13 @@ def listed(cli: Cli, *options: str) -> list[dict[str, Any]]:
     found = json.loads(cli("alerts", "list", "--json", *options).out)
     assert isinstance(found, list)
     return found
+
+
+def changed(watched: Path, id: str, **columns: object) -> None:
+    """As the incident would be stored, had it come otherwise."""
+    with closing(sqlite3.connect(watched.parent / "usage-watch.db")) as connection, connection:
+        fields = ", ".join(f"{name} = ?" for name in columns)
+        connection.execute(f"UPDATE incident SET {fields} WHERE id = ?", (*columns.values(), id))
 
 
 def the(rule: str, found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -63,7 +73,7 @@ def test_the_list_has_a_header_and_a_line_each(cli: Cli, watched: Path) -> None:
             "open",
             "30,800 of 20,000 credits spent (154 %), past the 100 % level",
         ],
-        ["warning", "runaway", "12:00", "open", "18,000 credits in 3 h, over the warning limit of 2,000"],
+        ["warning", "runaway", "Sat 21 Nov 15:00", "open", "18,000 credits in 3 h, over the warning limit of 2,000"],
         [
             "warning",
             "heavy-day",
@@ -82,11 +92,11 @@ def test_alerts_alone_is_the_list(cli: Cli, watched: Path, options: tuple[str, .
 def test_history_is_listed_where_asked_for_and_counted_else(cli: Cli, watched: Path) -> None:
     assert all(not each["history"] for each in listed(cli))
     past = [each for each in listed(cli, "--history") if each["history"]]
-    assert [each["rule"]["id"] for each in past] == ["runaway", "runaway"]
-    assert "2 more had ended before their rule was first seen; --history lists them too." in cli("alerts", "list").out
+    assert [each["rule"]["id"] for each in past] == ["runaway"]
+    assert "1 more with --history: over before their rule was first seen." in cli("alerts", "list").out
     out = cli("alerts", "list", "--history").out
     assert "told to nobody" in out
-    assert "more had ended" not in out
+    assert "with --history" not in out
 
 
 def test_only_what_ended_lately_is_listed(cli: Cli, watched: Path) -> None:
@@ -109,12 +119,12 @@ def test_as_data_the_names_are_stable_and_times_are_rfc_3339(cli: Cli, watched: 
     for incident in found:
         assert incident.keys() == INCIDENT
         assert RFC3339.fullmatch(incident["started_at"])
-        assert incident["open"] is (incident["ended_at"] is None)
+        assert incident["open"] is (incident["ended_at"] is None and not incident["history"])
         assert incident["ended_at"] is None or RFC3339.fullmatch(incident["ended_at"])
     runaway = the("runaway", found)
     assert runaway["rule"] == {"id": "runaway", "kind": "threshold", "title": "runaway", "runbook": None}
     assert (runaway["value"], runaway["limit"], runaway["unit"]) == (18_000, 2_000, "credits")
-    assert runaway["started_at"] == "2026-11-22T11:00:00Z"
+    assert runaway["started_at"] == "2026-11-21T14:00:00Z"
     assert runaway["facts"][0] == {"name": "Limits", "value": "warning 2,000, critical 40,000"}
     assert the("heavy-day", found)["labels"] == {"member": "ana@example.com"}
     assert the("cycle", found)["period"] == "2026-11-13T23:00:00Z"
@@ -127,7 +137,7 @@ def test_one_is_explained(cli: Cli, watched: Path) -> None:
     assert facts["Incident"] == runaway["id"]
     assert facts["What"] == "18,000 credits in 3 h, over the warning limit of 2,000"
     assert facts["Severity"] == "warning"
-    assert (facts["Since"], facts["Until"]) == ("12:00", "open")
+    assert (facts["Since"], facts["Until"]) == ("Sat 21 Nov 15:00", "open")
     assert facts["Judged"].startswith("credit_usage, 1")
     assert facts["Value"] == "18,000 credits, at its worst; limit 2,000"
     assert facts["Limits"] == "warning 2,000, critical 40,000"
@@ -155,6 +165,45 @@ def test_history_was_told_to_nobody(cli: Cli, watched: Path) -> None:
     out = cli("alerts", "show", past["id"]).out
     assert "it had ended before its rule was first seen, and was told to nobody" in out
     assert "Deliveries\nNone: nobody is told of it." in out
+
+
+def test_what_looked_over_when_its_rule_was_first_seen_is_history_and_not_open(cli: Cli, watched: Path) -> None:
+    cycle = the("cycle", listed(cli))
+    changed(watched, cycle["id"], history=1, looks_over=1)
+    assert cycle["id"] not in {each["id"] for each in listed(cli)}
+    found = listed(cli, "--history")
+    assert [each["open"] for each in found] == [True, True, False, False]
+    [settling] = [each for each in found if each["id"] == cycle["id"]]
+    assert (settling["open"], settling["looks_over"], settling["ended_at"]) == (False, True, None)
+    row = next(line for line in cli("alerts", "list", "--history").out.splitlines() if line.startswith(cycle["id"]))
+    assert re.split(r"\s{2,}", row)[4] == "settling"
+    assert row.endswith(" (looks over, waiting for data to settle; told to nobody)")
+    out = cli("alerts", "show", cycle["id"]).out
+    assert re.search(r"^Until +settling$", out, re.M)
+    assert re.search(r"^History +it looked over when its rule was first seen, and was told to nobody", out, re.M)
+
+
+def test_what_looks_over_is_open_until_its_data_is_settled(cli: Cli, watched: Path) -> None:
+    runaway = the("runaway", listed(cli))
+    changed(watched, runaway["id"], looks_over=1)
+    assert the("runaway", listed(cli))["looks_over"] is True
+    row = next(line for line in cli("alerts").out.splitlines() if line.startswith(runaway["id"]))
+    assert row.endswith(" (looks clear, waiting for data to settle)")
+    out = cli("alerts", "show", runaway["id"]).out
+    assert re.search(r"^Until +open\nNow +looks clear, waiting for data to settle$", out, re.M)
+    assert "looks clear, waiting for data to settle" in cli("status").out
+    assert cli("status", "--check").code == 1
+
+
+def test_what_was_taken_back_says_so(cli: Cli, watched: Path) -> None:
+    runaway = the("runaway", listed(cli))
+    note = "The source revised it: 18,000 credits turned out to be 1,900 credits."
+    changed(watched, runaway["id"], retracted=1, closed=note, ended_at=NOW.timestamp())
+    back = next(each for each in listed(cli) if each["id"] == runaway["id"])
+    assert (back["open"], back["retracted"], back["closed"]) == (False, True, note)
+    row = next(line for line in cli("alerts").out.splitlines() if line.startswith(runaway["id"]))
+    assert row.endswith(" (taken back, the source revised it: 18,000 credits turned out to be 1,900 credits)")
+    assert re.search(rf"^Taken back +{re.escape(note)}$", cli("alerts", "show", runaway["id"]).out, re.M)
 
 
 def test_what_was_closed_says_why(cli: Cli, watched: Path) -> None:
@@ -207,7 +256,7 @@ def test_a_beginning_of_several_asks_for_more_of_it(cli: Cli, watched: Path) -> 
     ran = cli("alerts", "show", "inc_")
     assert (ran.code, ran.out) == (2, "")
     assert re.fullmatch(
-        r"usage-watch: 'inc_' is the beginning of 5 alerts; write more of it: (inc_\w+, ){3}…\.\n", ran.err
+        r"usage-watch: 'inc_' is the beginning of 4 alerts; write more of it: (inc_\w+, ){3}…\.\n", ran.err
     )
 
 

@@ -39,15 +39,20 @@ def told(folder: Path, pager: WebhookReceiver) -> Path:
 def test_the_list_says_who_is_told_of_what(cli: Cli, told: Path) -> None:
     assert cli("channels", "list").out.splitlines() == [
         "channel  kind     is told of",
-        "screen   log      runaway",
-        "pager    webhook  runaway (critical), heavy-day",
+        "screen   log      runaway, meta (warning, critical)",
+        "pager    webhook  runaway (critical), heavy-day, meta (critical)",
         "spare    log      nothing: no enabled rule names it",
     ]
 
 
 def test_the_list_as_data(cli: Cli, told: Path) -> None:
     assert json.loads(cli("channels", "list", "--json").out) == [
-        {"name": "screen", "kind": "log", "rules": [{"id": "runaway", "severities": ["warning", "critical"]}]},
+        {
+            "name": "screen",
+            "kind": "log",
+            "rules": [{"id": "runaway", "severities": ["warning", "critical"]}],
+            "meta": ["warning", "critical"],
+        },
         {
             "name": "pager",
             "kind": "webhook",
@@ -55,8 +60,9 @@ def test_the_list_as_data(cli: Cli, told: Path) -> None:
                 {"id": "runaway", "severities": ["critical"]},
                 {"id": "heavy-day", "severities": ["warning"]},
             ],
+            "meta": ["critical"],
         },
-        {"name": "spare", "kind": "log", "rules": []},
+        {"name": "spare", "kind": "log", "rules": [], "meta": []},
     ]
 
 

@@ -31,6 +31,7 @@ def test_every_command_of_this_version_is_there() -> None:
         "alerts",
         "alerts list",
         "alerts show",
+        "backtest",
         "history",
         "history backfill",
         "history export",
@@ -47,7 +48,8 @@ def test_the_help_has_a_line_a_command_and_the_exit_codes(cli: Cli) -> None:
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     listed = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line[:2] == "  " and line[2] != " "]
-    assert listed[:9] == ["demo", "run", "check", "status", "alerts", "history", "channels", "simulate", "schema"]
+    assert listed[:6] == ["demo", "run", "check", "status", "alerts", "backtest"]
+    assert listed[6:10] == ["history", "channels", "simulate", "schema"]
     for code in (0, 1, 2, 3, 4, 5, 70):
         assert any(line.split()[:1] == [str(code)] for line in lines)
 

@@ -30,7 +30,8 @@ def test_csv_has_the_columns_of_the_contract(cli: Cli, watched: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     header, *lines = ran.out.splitlines()
     assert header == COLUMNS
-    assert "credit_usage,1h,2026-11-22T11:00:00Z,,,,9000,true" in lines
+    assert "credit_usage,1h,2026-11-20T11:00:00Z,,,,0,true" in lines
+    assert "credit_usage,1h,2026-11-22T11:00:00Z,,,,9000,false" in lines, "it may still grow"
     assert "credit_usage,1h,2026-11-22T12:00:00Z,,Model,claude-opus-4-8,9000,false" in lines
     assert "credit_usage,1h,2026-11-22T13:00:00Z,,,,0,false" in lines, "zeros are counts, and have no axis"
     assert "credit_usage,1d,2026-11-21T00:00:00Z,ana@example.com,,,8000,false" in lines

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.office import NOW
-from usage_watch.cli.common.incidents import explained, urgent, what
+from usage_watch.cli.common.incidents import explained, is_open, urgent, what
 from usage_watch.cli.common.times import Reader
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Contributor, Evidence, Fact, RuleName, Severity
@@ -78,11 +78,40 @@ def test_everything_that_there_is_to_know_is_told() -> None:
     [
         ({}, ""),
         ({"closed": "Its rule was removed."}, " (Its rule was removed)"),
-        ({"history": True}, " (from before the rule was first seen, told to nobody)"),
+        ({"history": True, "ended_at": NOW}, " (from before the rule was first seen, told to nobody)"),
+        ({"history": True, "looks_over": True}, " (looks over, waiting for data to settle; told to nobody)"),
+        ({"looks_over": True}, " (looks clear, waiting for data to settle)"),
+        (
+            {"closed": "The source revised it: 12,345 credits turned out to be nothing.", "retracted": True},
+            " (taken back, the source revised it: 12,345 credits turned out to be nothing)",
+        ),
     ],
 )
 def test_a_line_says_what_became_of_it(changes: dict[str, Any], said: str) -> None:
     assert what(replace(INCIDENT, **changes)) == f"claude-opus-4-8: {EVIDENCE.summary}{said}"
+
+
+def told(**changes: Any) -> dict[str, str]:
+    return dict(explained(replace(INCIDENT, **changes), READER))
+
+
+def test_what_is_said_afterwards_is_said_of_what_has_ended() -> None:
+    evidence = replace(EVIDENCE, after="It was all read since.")
+    assert "Afterwards" not in told(evidence=evidence)
+    assert told(evidence=evidence, ended_at=NOW)["Afterwards"] == "It was all read since."
+
+
+def test_what_is_of_no_dataset_names_none() -> None:
+    assert told(evidence=replace(EVIDENCE, dataset=""))["Judged"] == "12:00–15:00 (times in Europe/Berlin)"
+
+
+def test_what_looked_over_when_its_rule_was_first_seen_is_settling() -> None:
+    settling = told(history=True, looks_over=True)
+    assert settling["Until"] == "settling"
+    assert settling["History"] == (
+        "it looked over when its rule was first seen, and was told to nobody; its data is not settled"
+    )
+    assert "Now" not in settling
 
 
 AGES = st.integers(0, 100)
@@ -91,23 +120,29 @@ AGES = st.integers(0, 100)
 @given(
     st.lists(
         st.builds(
-            lambda severity, age, ended: replace(
+            lambda severity, age, ended, history: replace(
                 INCIDENT,
                 severity=severity,
+                history=history,
                 started_at=NOW - age * HOUR,
                 ended_at=None if ended is None else NOW - min(ended, age) * HOUR,
             ),
             st.sampled_from(Severity),
             AGES,
             st.none() | AGES,
+            st.booleans(),
         )
     )
 )
 def test_the_most_urgent_is_first(incidents: list[Incident]) -> None:
     ordered = urgent(incidents)
     for one, next_one in pairwise(ordered):
-        assert one.open >= next_one.open
-        if one.open and next_one.open:
+        assert is_open(one) >= is_open(next_one)
+        if is_open(one) and is_open(next_one):
             assert (one.severity.weight, one.started_at) >= (next_one.severity.weight, next_one.started_at)
-        elif one.ended_at and next_one.ended_at:
-            assert one.ended_at >= next_one.ended_at
+        elif not is_open(one):
+            assert over_at(one) >= over_at(next_one)
+
+
+def over_at(incident: Incident) -> datetime:
+    return incident.ended_at or incident.evidence.until_at

@@ -18,12 +18,16 @@ def test_it_says_how_fresh_the_data_is_what_is_open_and_what_waits(cli: Cli, wat
     assert (ran.code, ran.err) == (0, "")
     assert lines[0] == "Data (times in Europe/Berlin)"
     assert lines[1].split("  ")[0] == "feed"
-    assert lines[2].split() == ["credit_usage", "1h", "14:00", "13:00", "15:05", "fine"]
+    assert lines[2].split() == ["credit_usage", "1h", "14:00", "Sat", "21", "Nov", "03:00", "15:05", "fine"]
     assert lines[3].split("  ")[0] == "credit_usage 1d each-member"
     assert "Open: 1 critical, 2 warning" in ran.out
     assert "ana@example.com: 8,000 credits in 1 d" in ran.out
     assert "usage-watch alerts show ID" in ran.out
     assert "Messages not delivered: none" in ran.out
+    assert "How late the source is" in ran.out
+    assert ["credit_usage", "1h", "2", "h,", "until", "learned", "36", "h,", "until", "learned"] in [
+        line.split() for line in lines
+    ]
 
 
 def test_the_gravest_is_first_then_the_newest(cli: Cli, watched: Path) -> None:
@@ -44,6 +48,11 @@ def test_as_data(cli: Cli, watched: Path) -> None:
         "polled_at": "2026-11-22T14:05:00Z",
         "next_poll_at": "2026-11-22T14:20:00Z",
         "overdue": False,
+        "stale_from": None,
+        "usual_lag_seconds": 7200,
+        "lag_learned_from": 0,
+        "zero_age_seconds": 129_600,
+        "zero_age_learned_from": 0,
         "failures": 0,
         "last_error": None,
     }

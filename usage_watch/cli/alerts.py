@@ -36,7 +36,7 @@ def alerts() -> None:
 
 
 @alerts.command("list")
-@click.option("--history", is_flag=True, help="Also what had ended before its rule was first seen.")
+@click.option("--history", is_flag=True, help="Also what was over before its rule was first seen.")
 @click.option(
     "--since",
     default="7d",
@@ -64,7 +64,7 @@ def list_(session: Session, history: bool, since: str, as_data: bool) -> None:
     hidden = len(found) - len(shown)
     print_all(shown, reader, f"Nothing is open, and nothing has ended since {reader.moment(start_at)}.")
     if hidden:
-        click.echo(f"\n{hidden:,} more had ended before their rule was first seen; --history lists them too.")
+        click.echo(f"\n{hidden:,} more with --history: over before their rule was first seen.")
 
 
 @alerts.command()

@@ -42,12 +42,16 @@ def list_(session: Session, as_data: bool) -> None:
                     "name": name,
                     "kind": channel.kind,
                     "rules": [{"id": rule, "severities": found} for rule, found in told[name].items()],
+                    "meta": _of_itself(config, name),
                 }
                 for name, channel in config.channels.items()
             ]
         )
         return
-    rows = [(name, channel.kind, _said(config, told[name])) for name, channel in config.channels.items()]
+    rows = [
+        (name, channel.kind, _said(config, told[name], _of_itself(config, name)))
+        for name, channel in config.channels.items()
+    ]
     nothing = "There are no channels: write `channels` and `notify` into the rules file."
     print_table(("channel", "kind", "is told of"), rows, nothing)
 
@@ -64,13 +68,24 @@ def _severities(config: Config, rule_id: str, channel: str) -> list[Severity]:
     return [each for each in dict.fromkeys(levels) if channel in routes.get(each, ())]
 
 
-def _said(config: Config, told: Told) -> str:
+def _of_itself(config: Config, channel: str) -> list[Severity]:
+    """The severities of the watcher's own alerts that a channel is told of, lowest first."""
+    from usage_watch.core.message import Severity
+
+    return [each for each in Severity if channel in config.meta_routes.get(each, ())]
+
+
+def _said(config: Config, told: Told, own: Sequence[Severity]) -> str:
     """The rules; with severities in brackets where it does not hear all that a rule has."""
+    from usage_watch.core.message import Severity
+
     levels = {rule.id: {level.severity for level in rule.levels} for rule in config.rules}
     parts = [
         rule if set(severities) == levels[rule] else f"{rule} ({', '.join(severities)})"
         for rule, severities in told.items()
     ]
+    if own:
+        parts.append("meta" if len(own) == len(Severity) else f"meta ({', '.join(own)})")
     return ", ".join(parts) or "nothing: no enabled rule names it"
 
 

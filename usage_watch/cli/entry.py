@@ -25,6 +25,7 @@ _COMMANDS = {
     "check": "usage_watch.cli.check:check",
     "status": "usage_watch.cli.status:status",
     "alerts": "usage_watch.cli.alerts:alerts",
+    "backtest": "usage_watch.cli.backtest:backtest",
     "history": "usage_watch.cli.history:history",
     "channels": "usage_watch.cli.channels:channels",
     "simulate": "usage_watch.cli.simulate:simulate",

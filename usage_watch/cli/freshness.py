@@ -11,6 +11,7 @@ import click
 
 from usage_watch.cli.common.printing import count, print_table
 from usage_watch.core.plain import plain
+from usage_watch.core.units import spell_duration
 
 if TYPE_CHECKING:
     from usage_watch.cli.common.times import Reader
@@ -42,6 +43,16 @@ class Freshness:
     next_poll_at: datetime
     overdue: bool
     """It should have been asked an hour ago: nothing asks any more."""
+    stale_from: datetime | None
+    """End of the newest bucket with usage, while the sync seems to stand; None while it runs."""
+    usual_lag_seconds: int
+    """From a bucket's end to its first usage; assumed until learned."""
+    lag_learned_from: int
+    """Buckets; 0 while assumed."""
+    zero_age_seconds: int
+    """How long after its end a bucket without usage counts as zero; assumed until learned."""
+    zero_age_learned_from: int
+    """Buckets; 0 while assumed."""
     failures: int
     """Failed attempts in a row."""
     last_error: str | None
@@ -71,9 +82,34 @@ def _freshness(history: HistoryStore, state: FeedState, poll_every: timedelta, n
         polled_at=state.polled_at,
         next_poll_at=due,
         overdue=state.polled_at is not None and now - due > max(_GRACE, poll_every),
+        stale_from=state.stale_from,
+        usual_lag_seconds=state.learned.usual_lag,
+        lag_learned_from=state.learned.lag_from,
+        zero_age_seconds=state.learned.zero_age,
+        zero_age_learned_from=state.learned.zeros_from,
         failures=state.failures,
         last_error=state.last_error,
     )
+
+
+def print_lateness(feeds: Sequence[Freshness]) -> None:
+    """A line a feed: how late the source is, as far as it was watched."""
+    heads = ("feed", "usual lag", "a zero is final after")
+    rows = (
+        (
+            feed.feed,
+            _learned(feed.usual_lag_seconds, feed.lag_learned_from),
+            _learned(feed.zero_age_seconds, feed.zero_age_learned_from),
+        )
+        for feed in feeds
+    )
+    print_table(heads, rows, "")
+
+
+def _learned(seconds: int, buckets: int) -> str:
+    """Nobody needs the minutes of half a day."""
+    spelled = f"{round(seconds / 3600)} h" if seconds >= 36_000 else spell_duration(timedelta(seconds=seconds))
+    return f"{spelled} (from {buckets:,} buckets)" if buckets else f"{spelled}, until learned"
 
 
 def print_freshness(feeds: Sequence[Freshness], reader: Reader) -> None:
@@ -99,6 +135,8 @@ def _state(feed: Freshness) -> str:
         return "failing"
     if feed.polled_at is None:
         return "new"
+    if feed.stale_from is not None:
+        return "stale"
     return "overdue" if feed.overdue else "fine"
 
 
@@ -108,6 +146,11 @@ def _complaints(feeds: Iterable[Freshness], reader: Reader) -> Iterator[str]:
             yield (
                 f"Nothing has asked since {reader.moment(feed.polled_at)}: "
                 "is `usage-watch run` running, or the job that calls `run --once`?"
+            )
+        if feed.stale_from is not None and not feed.failures:
+            yield (
+                f"No {feed.dataset} since {reader.last(feed.stale_from, feed.bucket, '')}, though most earlier weeks "
+                "had some: the source's sync seems to stand. Until it is back, no zero counts as one."
             )
         if feed.failures:
             again = "" if feed.overdue else f", again at {reader.moment(feed.next_poll_at)}"

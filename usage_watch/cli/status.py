@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.common.incidents import incident_json, print_open, urgent
+from usage_watch.cli.common.incidents import incident_json, is_open, print_open, urgent
 from usage_watch.cli.common.printing import print_json, print_table
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
-from usage_watch.cli.freshness import Freshness, fresh, print_freshness
+from usage_watch.cli.freshness import Freshness, fresh, print_freshness, print_lateness
 
 if TYPE_CHECKING:
     from usage_watch.cli.common.times import Reader
@@ -72,13 +72,16 @@ def _status(config: Config, database: Database, now: datetime) -> Status:
     from usage_watch.store.alerts import AlertStore
     from usage_watch.store.outbox import Outbox
 
-    incidents = urgent(incident for incident in AlertStore(database).incidents(now) if incident.open)
+    incidents = urgent(incident for incident in AlertStore(database).incidents(now) if is_open(incident))
     return Status(fresh(config, database, now), incidents, Outbox(database).pending())
 
 
 def _print(found: Status, reader: Reader) -> None:
     click.echo(f"Data (times in {reader.zone.key})")
     print_freshness(found.feeds, reader)
+    if any(feed.polled_at for feed in found.feeds):
+        click.echo("\nHow late the source is")
+        print_lateness(found.feeds)
     click.echo(f"\nOpen: {_summed(found.open)}")
     if found.open:
         print_open(found.open[:_SHOWN], reader, "")

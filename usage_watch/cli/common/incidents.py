@@ -6,22 +6,33 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from usage_watch.cli.common.printing import print_table
+from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, clause
 
 if TYPE_CHECKING:
     from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.core.message import Evidence
 
+_OVER_BEFORE = "from before the rule was first seen, told to nobody"
+_LOOKED_OVER = "looks over, waiting for data to settle; told to nobody"
+"""Of history: what had ended before its rule was first seen, and what then only looked so."""
+
+
+def is_open(incident: Incident) -> bool:
+    """Whether it goes on and anybody is to know; what looked over when its rule was first seen is only not final."""
+    return incident.open and not incident.history
+
 
 def urgent(incidents: Iterable[Incident]) -> list[Incident]:
-    """What is open first, of that the gravest, of those the newest; then what ended, the last end first."""
+    """What is open first, of that the gravest, of those the newest; then what is over, the last end first."""
     return sorted(incidents, key=_urgency)
 
 
 def _urgency(incident: Incident) -> tuple[bool, int, float]:
-    if incident.ended_at is not None:
-        return True, 0, -incident.ended_at.timestamp()
-    return False, -incident.severity.weight, -incident.started_at.timestamp()
+    if is_open(incident):
+        return False, -incident.severity.weight, -incident.started_at.timestamp()
+    over_at = incident.ended_at or incident.evidence.until_at
+    return True, 0, -over_at.timestamp()
 
 
 def print_open(incidents: Iterable[Incident], reader: Reader, nothing: str) -> None:
@@ -39,8 +50,17 @@ def print_all(incidents: Iterable[Incident], reader: Reader, nothing: str) -> No
 def what(incident: Incident) -> str:
     """Which series, what of it, and what became of it."""
     said = ": ".join([*incident.labels.values(), incident.evidence.summary])
-    note = incident.closed or ("from before the rule was first seen, told to nobody" if incident.history else "")
-    return f"{said} ({note.rstrip('.')})" if note else said
+    became = _became(incident)
+    return f"{said} ({became})" if became else said
+
+
+def _became(incident: Incident) -> str:
+    """Empty where there is nothing to say but that it is open, or when it ended."""
+    if incident.closed:
+        return f"taken back, {clause(incident.closed)}" if incident.retracted else incident.closed.rstrip(".")
+    if incident.history:
+        return _LOOKED_OVER if incident.open else _OVER_BEFORE
+    return LOOKS_OVER if incident.looks_over else ""
 
 
 def explained(incident: Incident, reader: Reader) -> Iterator[tuple[str, str]]:
@@ -53,15 +73,27 @@ def explained(incident: Incident, reader: Reader) -> Iterator[tuple[str, str]]:
     yield "Severity", incident.severity
     yield "Since", _began(incident, reader)
     yield "Until", _ended(incident, reader)
-    if incident.closed:
-        yield "Closed", incident.closed
-    if incident.history:
-        yield "History", "it had ended before its rule was first seen, and was told to nobody"
+    yield from _standing(incident)
     judged = reader.between(evidence.from_at, evidence.until_at, bucket)
-    yield "Judged", f"{evidence.dataset}, {judged} (times in {'UTC' if bucket == '1d' else reader.zone.key})"
+    where = f"{evidence.dataset}, " if evidence.dataset else ""
+    yield "Judged", f"{where}{judged} (times in {'UTC' if bucket == '1d' else reader.zone.key})"
     yield from _numbers(evidence)
     if incident.rule.runbook:
         yield "What to do", incident.rule.runbook
+
+
+def _standing(incident: Incident) -> Iterator[tuple[str, str]]:
+    """How it stands, and how that came."""
+    if incident.closed:
+        yield ("Taken back" if incident.retracted else "Closed"), incident.closed
+    if is_open(incident) and incident.looks_over:
+        yield "Now", LOOKS_OVER
+    if incident.history and incident.open:
+        yield "History", "it looked over when its rule was first seen, and was told to nobody; its data is not settled"
+    elif incident.history:
+        yield "History", "it had ended before its rule was first seen, and was told to nobody"
+    if incident.evidence.after and not incident.open:
+        yield AFTERWARDS, incident.evidence.after
 
 
 def _numbers(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -86,10 +118,12 @@ def incident_json(incident: Incident) -> dict[str, Any]:
         "part": incident.part,
         "period": incident.period_at,
         "severity": incident.severity,
-        "open": incident.open,
+        "open": is_open(incident),
+        "looks_over": incident.looks_over,
         "started_at": incident.started_at,
         "ended_at": incident.ended_at,
         "closed": incident.closed,
+        "retracted": incident.retracted,
         "history": incident.history,
         "dataset": evidence.dataset,
         "bucket": evidence.bucket,
@@ -102,6 +136,7 @@ def incident_json(incident: Incident) -> dict[str, Any]:
         "summary": evidence.summary,
         "facts": evidence.facts,
         "contributors": evidence.contributors,
+        "after": evidence.after,
     }
 
 
@@ -121,4 +156,4 @@ def _began(incident: Incident, reader: Reader) -> str:
 def _ended(incident: Incident, reader: Reader) -> str:
     # What was closed ended at that moment, in the midst of a bucket.
     bucket = "1h" if incident.closed else incident.evidence.bucket
-    return reader.last(incident.ended_at, bucket, "open")
+    return reader.last(incident.ended_at, bucket, "settling" if incident.history else "open")
