@@ -20,6 +20,7 @@ import numpy as np
 from usage_watch.assess import REACH, Desk, Ledger, assess, wanted
 from usage_watch.core.compose import Form
 from usage_watch.core.series import HOUR, Feed, Reading, SeriesKey
+from usage_watch.meta import Sight
 from usage_watch.rules import FileDefaults
 from usage_watch.rules.budget import BudgetRule
 from usage_watch.rules.threshold import ThresholdRule
@@ -47,12 +48,13 @@ def main() -> None:
         with open_for_writing(path) as database:
             history, alerts = HistoryStore(database), AlertStore(database)
             history.save(_usage(), NOW)
+            history.read_up(FEED, NOW, NOW, timedelta(minutes=15), NOW - timedelta(hours=HOURS))
 
             def cycle() -> None:
                 incidents = alerts.incidents(NOW - REACH)
                 ledger = Ledger(alerts.rules(), incidents, alerts.told([each.id for each in incidents]))
                 loaded = history.load(wanted(RULES, incidents, desk, NOW))
-                outcome = assess(RULES, loaded, ledger, desk, NOW)
+                outcome = assess(RULES, loaded, ledger, desk, Sight(), NOW)
                 alerts.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, NOW)
 
             cycle()

@@ -17,10 +17,12 @@ from usage_watch.assess import Outcome, assess, wanted
 from usage_watch.clock import SteppedClock
 from usage_watch.config import load
 from usage_watch.core.message import Reason, Severity
+from usage_watch.core.plan import Target
 from usage_watch.core.series import HOUR, Feed, Reading, SeriesKey
 from usage_watch.cycle import Cycle, Summary, asking_of, desk, load_ledger
 from usage_watch.deliver import Delivered
 from usage_watch.fetch import Fetched, Progress, silent
+from usage_watch.meta import Sight
 from usage_watch.rules import Rule
 from usage_watch.simulator import DEFAULT_KEY, Runaway, Scenario, SimulatorServer
 from usage_watch.store.alerts import AlertStore
@@ -231,7 +233,7 @@ def test_asking_and_telling_are_what_the_file_says(office: Office) -> None:
     assert (asking.keep_from, asking.poll_every, asking.at_once) == (NOW - timedelta(days=3), EVERY, False)
     assert [str(feed) for feed in asking.feeds] == ["credit_usage 1h", "credit_usage 1d each-member"]
     told = desk(config)
-    assert (told.form.folds, told.form.zone.key) == ({"pager": False}, "Europe/Berlin")
+    assert (told.form.targets, told.form.zone.key) == ({"pager": Target(people=False)}, "Europe/Berlin")
     assert told.routes["hourly"][Severity.INFO] == ["pager"]
 
 
@@ -257,14 +259,16 @@ class Archive:
             for hour in range(n)
         ]
         starts = tuple(range(first, first + HOUR * n, HOUR))
-        HistoryStore(self.database).save(Reading(FEED, ("Model",), starts, tuple(rows)), at)
+        history = HistoryStore(self.database)
+        history.save(Reading(FEED, ("Model",), starts, tuple(rows)), at)
+        history.read_up(FEED, at, at, EVERY, MONDAY)
 
     def cycle(self, at: datetime) -> Outcome:
         told = desk_of({rule.id: ["ops"] for rule in self.rules})
         alerts = AlertStore(self.database)
         ledger = load_ledger(alerts, self.rules, told, at)
         history = HistoryStore(self.database).load(wanted(self.rules, ledger.incidents, told, at))
-        outcome = assess(self.rules, history, ledger, told, at)
+        outcome = assess(self.rules, history, ledger, told, Sight(), at)
         alerts.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, at)
         return outcome
 
@@ -292,6 +296,7 @@ def test_what_is_over_for_months_is_never_written_again(archive: Archive) -> Non
     archive.save({"": counts[:5]}, hour(5))
     assert len(archive.cycle(hour(5)).incidents) == 1
     archive.save({"": counts}, hour(24 * days))
+    archive.cycle(hour(24 * 88))
     for number in range(24 * 89, 24 * days, 5):
         assert archive.cycle(hour(number)) == Outcome(), number
 

@@ -122,13 +122,17 @@ def test_killed_at_every_step_it_loses_nothing_and_repeats_only_what_was_on_its_
             live(office, killer, fired + timedelta(hours=hours))
         assert office.told == (2, 2, 2), "and never again"
 
-        ended = ONE + timedelta(hours=6)
+        looks_over = ONE + timedelta(hours=5)
+        live(office, killer, looks_over, "slack chat.update")
+        assert office.told == (2, 2, 2), "a correction in place is no news"
+
+        ended = ONE + timedelta(hours=8)
         live(office, killer, ended, "slack chat.update", "pager", "slack chat.postMessage")
         crash(office)
         live(office, killer, ended + timedelta(hours=3))
         assert office.daemon.stop() == 0
 
-    assert len(killer.killed) == 8
+    assert len(killer.killed) == 9
     _check(slack, mail, pager)
 
 
