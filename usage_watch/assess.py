@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
+from usage_watch import meta
 from usage_watch.core.compose import Form, compose
-from usage_watch.core.episode import Findings, Run, fold, runs
-from usage_watch.core.incident import Happening, Incident, RuleRecord, close, reconcile
+from usage_watch.core.episode import Findings, Run, fold, looks_over, runs
+from usage_watch.core.incident import Explain, Gone, Happening, Incident, RuleRecord, close, ended_here, reconcile
 from usage_watch.core.message import Reason, RuleName
 from usage_watch.core.plan import Decision, Notification, Post, Routes, Told, plan
 from usage_watch.core.series import DAY, Feed, FeedHistory, History
-from usage_watch.core.units import from_epoch, to_epoch
+from usage_watch.core.units import from_epoch, quantity, to_epoch
 from usage_watch.rules import FileDefaults, Rule
+
+Named = TypeVar("Named", Happening, Incident)
 
 REACH = timedelta(days=90)
 """How far back buckets are judged again at each cycle: as far as the source may revise them."""
 UNREAD = timedelta(days=2)
 """A feed whose newest bucket ended longer ago was not read up to the present: a backfill that broke off, say."""
+_NEVER, _ALWAYS = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +60,27 @@ class Outcome:
     """New or changed ones."""
     decisions: tuple[Decision, ...] = ()
     posts: tuple[Post, ...] = ()
+    next_at: datetime | None = None
+    """When there may be something to say though nothing new is read; None where there is no such instant."""
 
 
-def wanted(rules: Iterable[Rule], incidents: Iterable[Incident], desk: Desk, now: datetime) -> dict[Feed, datetime]:
+def wanted(
+    rules: Iterable[Rule], incidents: Iterable[Incident], desk: Desk, now: datetime, reach: timedelta = REACH
+) -> dict[Feed, datetime]:
     """Which buckets must be loaded to judge these rules: each feed, from when on."""
     wants: dict[Feed, datetime] = {}
     known = list(incidents)
     for rule in rules:
-        since = rule.look_back(judged_from(rule, known, now), desk.defaults)
+        since = rule.look_back(judged_from(rule, known, now, reach), desk.defaults)
         wants[rule.feed] = min(since, wants.get(rule.feed, since))
     return wants
 
 
-def known_from(rules: Iterable[Rule], open_ones: Iterable[Incident], desk: Desk, now: datetime) -> datetime:
+def known_from(
+    rules: Iterable[Rule], open_ones: Iterable[Incident], desk: Desk, now: datetime, reach: timedelta = REACH
+) -> datetime:
     """From when on a ledger must know what has ended: what is judged again must never be taken for new."""
-    return min([midnight_of(now - REACH), *wanted(rules, open_ones, desk, now).values()])
+    return min([midnight_of(now - reach), *wanted(rules, open_ones, desk, now, reach).values()])
 
 
 def midnight_of(at: datetime) -> datetime:
@@ -77,14 +88,22 @@ def midnight_of(at: datetime) -> datetime:
     return from_epoch(to_epoch(at) // DAY * DAY)
 
 
-def judged_from(rule: Rule, incidents: Iterable[Incident], now: datetime) -> datetime:
+def judged_from(rule: Rule, incidents: Iterable[Incident], now: datetime, reach: timedelta = REACH) -> datetime:
     """From when on a rule's buckets are judged: as far back as may be revised, and all of what is still open."""
     open_since = (each.started_at for each in incidents if each.rule.id == rule.id and each.open)
-    return min([midnight_of(now - REACH), *open_since])
+    return min([midnight_of(now - reach), *open_since])
 
 
-def assess(rules: Sequence[Rule], history: History, ledger: Ledger, desk: Desk, now: datetime) -> Outcome:
-    """Judge the enabled rules over history and say what is new against the ledger."""
+def assess(
+    rules: Sequence[Rule],
+    history: History,
+    ledger: Ledger,
+    desk: Desk,
+    sight: meta.Sight,
+    now: datetime,
+    reach: timedelta = REACH,
+) -> Outcome:
+    """Judge the enabled rules over history, and the watcher itself by its sight; say what is new against the ledger."""
     by_rule: dict[str, list[Incident]] = defaultdict(list)
     for incident in ledger.incidents:
         by_rule[incident.rule.id].append(incident)
@@ -94,14 +113,36 @@ def assess(rules: Sequence[Rule], history: History, ledger: Ledger, desk: Desk, 
         feed, stored = history[rule.feed], by_rule.pop(rule.id, [])
         record = _record(rule, ledger.rules.get(rule.id), feed, desk.defaults, now)
         records.append(record)
-        changed = record.digest != getattr(ledger.rules.get(rule.id), "digest", record.digest)
-        incidents += _incidents(rule, record, changed, feed, stored, desk, now)
+        new_rule = record.speaks_from is not None and record != ledger.rules.get(rule.id)
+        incidents += _incidents(rule, record, new_rule, feed, stored, desk, now, reach)
     records += _removed(ledger.rules.values(), {rule.id for rule in rules})
     orphans = [incident for its_own in by_rule.values() for incident in its_own]
-    incidents += [close(each, now, "Its rule was removed or disabled.") if each.open else each for each in orphans]
-    notifications = plan(incidents, ledger.told, desk.routes)
+    own = [incident for incident in orphans if incident.rule.kind == meta.KIND]
+    incidents += [_without_rule(incident, now) for incident in orphans if incident.rule.kind != meta.KIND]
+    sight = replace(sight, left_out={rule.id: rule.left_out(history[rule.feed]) for rule in rules})
+    incidents += _own_incidents(meta.happenings(sight, desk.form.zone, now), own, now)
+    before = {incident.id: incident for incident in ledger.incidents}
+    notifications = plan(incidents, before, ledger.told, desk.routes, desk.form.targets, now)
     incidents = _counted(incidents, notifications)
-    return _outcome(records, incidents, notifications, history, ledger, {rule.id: rule for rule in rules}, desk, now)
+    by_id = {rule.id: rule for rule in rules}
+    outcome = _outcome(records, incidents, notifications, history, ledger, by_id, desk, now)
+    return replace(outcome, next_at=meta.next_at(sight, now))
+
+
+def _without_rule(incident: Incident, now: datetime) -> Incident:
+    return close(incident, now, "Its rule was removed or disabled.") if incident.open else incident
+
+
+def _own_incidents(found: Iterable[Happening], stored: Sequence[Incident], now: datetime) -> Iterator[Incident]:
+    """The watcher's own incidents: what is not found any more has ended, and nothing of it is ever taken back.
+
+    For all of it lies before the judged, whatever the clock says now.
+    """
+    happened, before = _by_fingerprint(found), _by_fingerprint(stored)
+    for fingerprint in dict.fromkeys([*before, *happened]):
+        known = before[fingerprint]
+        whole = ended_here(happened[fingerprint], known, now)
+        yield from reconcile(whole, known, _ALWAYS, _NEVER, False, _explained((), crowded=False), now)
 
 
 def _record(
@@ -133,38 +174,45 @@ def _removed(records: Iterable[RuleRecord], present: set[str]) -> Iterator[RuleR
 def _incidents(
     rule: Rule,
     record: RuleRecord,
-    changed: bool,
+    new_rule: bool,
     feed: FeedHistory,
     stored: Sequence[Incident],
     desk: Desk,
     now: datetime,
+    reach: timedelta,
 ) -> Iterator[Incident]:
     """Every incident of a rule that was judged, whether it changed or not."""
     if record.speaks_from is None or not _read_up(feed, now):
         yield from stored
         return
-    since = judged_from(rule, stored, now)
-    found: dict[str, list[Happening]] = defaultdict(list)
-    for happening in _happenings(rule, feed, since, desk.defaults):
-        found[happening.fingerprint].append(happening)
-    before: dict[str, list[Incident]] = defaultdict(list)
-    for incident in stored:
-        before[incident.fingerprint].append(incident)
-    gone = "Its rule was changed." if changed else "The usage it was about was revised: it did not happen."
-    for fingerprint in dict.fromkeys([*before, *found]):
-        yield from reconcile(found[fingerprint], before[fingerprint], since, record.speaks_from, gone, now)
-
-
-def _happenings(rule: Rule, feed: FeedHistory, since: datetime, defaults: FileDefaults) -> Iterator[Happening]:
+    since = judged_from(rule, stored, now, reach)
     # Other rules may need more of the same feed; what one rule finds must not depend on them.
-    own = feed.cut(to_epoch(rule.look_back(since, defaults)))
-    for findings in rule.judge(own, since, defaults):
-        episodes = fold(findings, rule.for_buckets, rule.resolve_buckets)
-        for run in runs(findings, episodes, 2 * rule.resolve_buckets):
-            yield _happening(rule, findings, run, defaults)
+    own = feed.cut(to_epoch(rule.look_back(since, desk.defaults)))
+    judged = rule.judge(own, since, desk.defaults)
+    happened = _by_fingerprint(
+        happening for findings in judged for happening in _happenings(rule, findings, feed.data_until, desk.defaults)
+    )
+    before, explain = _by_fingerprint(stored), _explained(judged, rule.left_out(own) > 0)
+    for fingerprint in dict.fromkeys([*before, *happened]):
+        found, known = happened[fingerprint], before[fingerprint]
+        yield from reconcile(found, known, since, record.speaks_from, new_rule, explain, now)
 
 
-def _happening(rule: Rule, findings: Findings, run: Run, defaults: FileDefaults) -> Happening:
+def _by_fingerprint(items: Iterable[Named]) -> dict[str, list[Named]]:
+    grouped: dict[str, list[Named]] = defaultdict(list)
+    for item in items:
+        grouped[item.fingerprint].append(item)
+    return grouped
+
+
+def _happenings(rule: Rule, findings: Findings, data_until: int | None, defaults: FileDefaults) -> Iterator[Happening]:
+    episodes = fold(findings, rule.for_buckets, rule.resolve_buckets)
+    for run in runs(findings, episodes, 2 * rule.resolve_buckets):
+        over = looks_over(findings, run.latest, rule.resolve_buckets, data_until)
+        yield _happening(rule, findings, run, over, defaults)
+
+
+def _happening(rule: Rule, findings: Findings, run: Run, over: bool, defaults: FileDefaults) -> Happening:
     latest = run.latest
     level = rule.levels[latest.rank - 1]
     return Happening(
@@ -177,13 +225,45 @@ def _happening(rule: Rule, findings: Findings, run: Run, defaults: FileDefaults)
         rank=level.grade,
         severity=level.severity,
         evidence=rule.evidence(findings, latest.peak, latest.rank, defaults),
-        closed=findings.closed if latest.ended else None,
+        closed=findings.closed if latest.closes else None,
+        looks_over=over,
     )
+
+
+def _explained(judged: Sequence[Findings], crowded: bool) -> Explain:
+    """What became of an incident that nothing happened under any more: its bucket then and now.
+
+    `crowded`: the rule has more series than it watches.
+    """
+
+    def explain(incident: Incident) -> Gone:
+        evidence = incident.evidence
+        told = quantity(evidence.value, evidence.unit)
+        now = next((value for findings in judged for value in _held(findings, incident)), None)
+        if now is None and crowded:
+            return Gone("It is not among the `max_series` largest series any more.", revised=False)
+        if now is None:
+            return Gone(f"The source revised it: {told} turned out to be nothing.", revised=True)
+        if now != evidence.value:
+            return Gone(f"The source revised it: {told} turned out to be {quantity(now, evidence.unit)}.", revised=True)
+        if evidence.score is not None:
+            return Gone(f"What is usual is known better by now: {told} is not out of it.", revised=False)
+        return Gone(f"The source revised the numbers around it: {told} is no alert any more.", revised=True)
+
+    return explain
+
+
+def _held(findings: Findings, incident: Incident) -> Iterator[float]:
+    """What a series holds at the bucket that an incident was told of; nothing for other series."""
+    which = (findings.labels, findings.part, findings.period_at)
+    if which == (incident.labels, incident.part, incident.period_at):
+        at = findings.starts == to_epoch(incident.evidence.until_at) - findings.width
+        yield from findings.values[at].tolist()
 
 
 def _counted(incidents: Iterable[Incident], notifications: Iterable[Notification]) -> list[Incident]:
     """A receiver drops what is older by the sequence: it grows with each decision to tell."""
-    told = {notification.incident_id for notification in notifications}
+    told = {key.incident_id for key in notifications if key.reason is not Reason.UPDATED}
     return [replace(each, sequence=each.sequence + 1) if each.id in told else each for each in incidents]
 
 
@@ -204,7 +284,7 @@ def _outcome(
     return Outcome(
         rules=tuple(record for record in records if ledger.rules.get(record.id) != record),
         incidents=tuple(incident for incident in incidents if before.get(incident.id) != incident),
-        decisions=tuple(_decisions(incidents, before, notifications, by_id)),
+        decisions=tuple(_decisions(incidents, before, notifications, by_id, desk.routes)),
         posts=tuple(compose(notifications, by_id, ledger.told, fresh, desk.form, now)),
     )
 
@@ -214,6 +294,7 @@ def _decisions(
     before: Mapping[str, Incident],
     notifications: Sequence[Notification],
     by_id: Mapping[str, Incident],
+    routes: Routes,
 ) -> Iterator[Decision]:
     """Why each thing was told, and why what is new was not."""
     told = {notification.incident_id for notification in notifications}
@@ -222,21 +303,30 @@ def _decisions(
     for incident in incidents:
         known = before.get(incident.id)
         if incident.id not in told and (known is None or (incident.open and incident.rank > known.rank)):
-            yield Decision(incident.id, None, Reason.FIRED, False, _why_not(incident))
+            yield Decision(incident.id, None, Reason.FIRED, False, _why_not(incident, routes))
 
 
 def _why(key: Notification, incident: Incident) -> str:
     return {
         Reason.FIRED: f"It is open at {incident.severity}.",
         Reason.ESCALATED: f"It rose to {incident.severity}.",
+        Reason.UPDATED: "What was told is not how it stands now.",
         Reason.RESOLVED: "It has ended.",
+        Reason.FIRED_AND_ENDED: "It had ended before it could be told.",
+        Reason.RETRACTED: incident.closed or "It was revised away.",
         Reason.CLOSED: incident.closed or "It was closed.",
     }[key.reason]
 
 
-def _why_not(incident: Incident) -> str:
+def _why_not(incident: Incident, routes: Routes) -> str:
     if incident.history:
-        return "It ended before its rule was first seen: history."
-    if not incident.open:
-        return "It had ended before it could be told."
-    return f"No channel is listed for {incident.severity}."
+        return "It was over before its rule was first seen: history."
+    if incident.closed is not None:
+        return f"It was closed before it could be told: {incident.closed}"
+    if not routes.get(incident.rule.id, {}).get(incident.severity):
+        return f"No channel is listed for {incident.severity}."
+    if incident.looks_over:
+        return "It looks over, and that for too long to be news."
+    if incident.open:
+        return "That level was told before."
+    return "It had ended before it could be told, too long ago to be news."

@@ -35,13 +35,14 @@ def feed_history(
     *,
     holes: Collection[int] = (),
     unsettled: Collection[int] = (),
+    aged: Collection[int] = (),
     unanswered: Mapping[str, Collection[int]] | None = None,
     start_at: datetime = START,
 ) -> FeedHistory:
     """A feed from its counts by series (see `key`).
 
-    `holes` were never fetched, `unsettled` may still grow, and in the buckets of `unanswered` an axis was left out.
-    Negative indices count from the end.
+    `holes` were never fetched, `unsettled` may still grow (but those of them that are `aged`, only because the sync
+    seems to stand), and in the buckets of `unanswered` an axis was left out. Negative indices count from the end.
     """
     n = max((len(values) for values in counts.values()), default=0)
     fetched = _all_but(n, holes)
@@ -52,6 +53,7 @@ def feed_history(
         starts=int(start_at.timestamp()) + feed.width * np.arange(n, dtype=np.int64),
         fetched=fetched,
         settled=fetched & _all_but(n, unsettled),
+        aged=fetched & (_all_but(n, unsettled) | ~_all_but(n, aged)),
         axes={axis: fetched & _all_but(n, (unanswered or {}).get(axis, ())) for axis in axes},
         counts=keys,
     )
@@ -63,8 +65,11 @@ def _all_but(n: int, indices: Collection[int]) -> np.ndarray:
     return flags
 
 
-def findings(states: str, *, width: int = HOUR, closed: str | None = None) -> Findings:
-    """From one character a bucket: a digit is a breach of that rank, `h` a hold, `.` clear, `?` unknown."""
+def findings(states: str, *, width: int = HOUR, closed: str | None = None, unsettled: Collection[int] = ()) -> Findings:
+    """From one character a bucket: a digit is a breach of that rank, `h` a hold, `.` clear, `?` clear but unsettled.
+
+    Those of `unsettled` are unsettled too, whatever they are.
+    """
     n = len(states)
     ranks = np.array([int(c) if c.isdigit() else 0 for c in states], dtype=np.int8)
     return Findings(
@@ -73,8 +78,9 @@ def findings(states: str, *, width: int = HOUR, closed: str | None = None) -> Fi
         starts=int(START.timestamp()) + width * np.arange(n, dtype=np.int64),
         ranks=ranks,
         holding=np.array([c == "h" for c in states], dtype=bool),
-        settled=np.array([c != "?" for c in states], dtype=bool),
-        early=np.zeros(n, dtype=bool),
+        settled=np.array([c != "?" for c in states], dtype=bool) & _all_but(n, unsettled),
+        grows=False,
+        worse=np.ones(n, dtype=np.int8),
         values=ranks.astype(np.float64),
         limits=np.ones(n),
         closed=closed,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.builders import START, findings, spelled
-from usage_watch.core.episode import Episode, Findings, State, fold, runs
+from usage_watch.core.episode import Episode, Findings, State, fold, looks_over, runs
 from usage_watch.core.series import HOUR
 
 
@@ -25,31 +25,54 @@ def marked(found: Findings, episodes: list[Episode]) -> str:
 # ---- one bucket ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("rank", "holding", "settled", "early", "state"),
-    [
-        (0, False, True, False, State.CLEAR),
-        (0, True, True, False, State.HOLD),
-        (1, False, True, False, State.BREACH),
-        (0, False, False, False, State.UNKNOWN),
-        (0, True, False, False, State.UNKNOWN),
-        (1, False, False, False, State.UNKNOWN),
-        (1, False, False, True, State.BREACH),
-        (0, False, False, True, State.UNKNOWN),
-        (0, True, False, True, State.UNKNOWN),
-    ],
-)
-def test_only_a_breach_that_can_only_grow_is_used_before_it_is_settled(
-    rank: int, holding: bool, settled: bool, early: bool, state: State
-) -> None:
-    found = replace(
+UNKNOWN, CLEAR, HOLD, BREACH = State
+
+FACES = [(0, False, CLEAR), (0, True, HOLD), (1, False, BREACH), (3, False, BREACH)]
+
+
+def one_bucket(rank: int, holding: bool, settled: bool, grows: bool, worse: int) -> Findings:
+    return replace(
         findings("."),
         ranks=np.array([rank], dtype=np.int8),
         holding=np.array([holding]),
         settled=np.array([settled]),
-        early=np.array([early]),
+        grows=grows,
+        worse=np.array([worse], dtype=np.int8),
     )
-    assert found.states().tolist() == [state]
+
+
+@pytest.mark.parametrize("worse", [1, 0, -1])
+@pytest.mark.parametrize("grows", [True, False])
+@pytest.mark.parametrize(("rank", "holding", "face"), FACES)
+def test_what_is_settled_is_used_whatever_it_is(rank: int, holding: bool, face: State, grows: bool, worse: int) -> None:
+    found = one_bucket(rank, holding, True, grows, worse)
+    assert found.states().tolist() == found.faces().tolist() == [face]
+
+
+@pytest.mark.parametrize(
+    ("grows", "worse", "usable"),
+    [
+        (True, 1, {BREACH}),  # a count over its limit stays over; all else of it may still grow
+        (True, -1, {CLEAR}),  # a count that is back over the least that was expected stays so
+        (True, 0, set()),  # where both sides are bad, more may cure and make worse
+        (False, 1, set()),  # a share, an average or a quantile goes anywhere
+        (False, -1, set()),
+        (False, 0, set()),
+    ],
+)
+@pytest.mark.parametrize(("rank", "holding", "face"), FACES)
+def test_before_it_is_settled_only_what_late_numbers_cannot_undo_is_used(
+    rank: int, holding: bool, face: State, grows: bool, worse: int, usable: set[State]
+) -> None:
+    found = one_bucket(rank, holding, False, grows, worse)
+    assert found.faces().tolist() == [face]
+    assert found.states().tolist() == [face if face in usable else UNKNOWN]
+
+
+def test_each_bucket_has_its_own_direction() -> None:
+    """A score that is judged on both sides says for each bucket which one it is."""
+    found = replace(findings("11", unsettled=(0, 1)), grows=True, worse=np.array([1, -1], dtype=np.int8))
+    assert found.states().tolist() == [BREACH, UNKNOWN]
 
 
 # ---- the fold, by examples -------------------------------------------------------------------------------------------
@@ -183,7 +206,8 @@ def random_findings(draw: st.DrawFn) -> Findings:
         ranks=np.array(draw(numbers), dtype=np.int8),
         holding=flags(),
         settled=flags(),
-        early=flags(),
+        grows=draw(st.booleans()),
+        worse=np.array(draw(st.lists(st.sampled_from([-1, 0, 1]), min_size=n, max_size=n)), dtype=np.int8),
         values=np.array(draw(numbers), dtype=np.float64),
         scores=draw(st.sampled_from([None, np.linspace(-3, 3, n)])),
     )
@@ -252,7 +276,7 @@ def over(counts: np.ndarray, settled: np.ndarray) -> Findings:
         ranks=np.searchsorted([10, 20], counts, side="left").astype(np.int8),
         holding=(counts > 8) & (counts <= 10),
         settled=settled,
-        early=np.ones(len(counts), dtype=bool),
+        grows=True,
         values=counts.astype(np.float64),
     )
 
@@ -277,6 +301,71 @@ def test_late_numbers_in_any_order_never_unsay_what_stood_over_a_limit(
             assert max(touching) >= before.rank
         said = now
     assert said == fold(over(whole, np.ones(len(whole), dtype=bool)), for_, resolve)
+
+
+def under(counts: np.ndarray, settled: np.ndarray) -> Findings:
+    """Counts under 20 and under 10; clear at 22."""
+    return replace(
+        findings("." * len(counts)),
+        ranks=np.searchsorted([-20, -10], -counts, side="left").astype(np.int8),
+        holding=(counts >= 20) & (counts < 22),
+        settled=settled,
+        grows=True,
+        worse=np.full(len(counts), -1, dtype=np.int8),
+        values=counts.astype(np.float64),
+    )
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=20), SPANS, SPANS, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_late_numbers_in_any_order_never_open_what_is_not_too_little_in_the_end(
+    final: list[int], for_: int, resolve: int, chance: object
+) -> None:
+    whole = np.array(final)
+    final_ones = fold(under(whole, np.ones(len(whole), dtype=bool)), for_, resolve)
+    counts, settled = np.zeros_like(whole), np.zeros(len(whole), dtype=bool)
+    while not settled.all():
+        index = chance.randrange(len(final))  # type: ignore[attr-defined]
+        counts[index] = chance.randint(int(counts[index]), final[index])  # type: ignore[attr-defined]
+        settled[index] |= counts[index] == final[index]
+        for each in fold(under(counts, settled), for_, resolve):
+            assert any(one.first <= each.first and each.first <= one.last for one in final_ones)
+    assert fold(under(counts, settled), for_, resolve) == final_ones
+
+
+# ---- whether it looks over -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("states", "unsettled", "data_until", "over"),
+    [
+        (".1..", (2, 3), 4, True),
+        (".1..", (2, 3), 3, False),  # the newest hour with usage is one short of two clears
+        (".1..", (2, 3), None, False),  # nothing was ever used
+        (".1.", (2,), 3, False),
+        (".1.h", (2, 3), 4, False),
+        (".1.1.", (2, 4), 5, False),
+        (".1..1", (2, 3), 5, False),  # it goes on: what lies between may still be anything
+        (".1..1", (2, 3, 4), 5, True),  # it would have ended, and another begun
+        (".1....", (2, 3, 4, 5), 4, True),
+        (".1..", (2,), 4, True),
+        (".1..", (), 4, False),  # it has ended in truth
+        (".1.h..", (2, 3, 4, 5), 6, True),
+        (".1..", (2, 3), 0, False),
+    ],
+)
+def test_an_episode_looks_over_where_it_would_have_ended_were_what_is_known_final(
+    states: str, unsettled: tuple[int, ...], data_until: int | None, over: bool
+) -> None:
+    found = findings(states, unsettled=unsettled)
+    episode = fold(found, 1, 2)[0]
+    until = None if data_until is None else int(START.timestamp()) + data_until * HOUR
+    assert looks_over(found, episode, 2, until) is over
+
+
+def test_an_episode_that_its_findings_close_does_not_look_over() -> None:
+    found = findings(".1..", unsettled=(2, 3), closed="The period is over.")
+    assert not looks_over(found, fold(found, 1, 2)[0], 2, int(START.timestamp()) + 4 * HOUR)
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------

@@ -108,10 +108,11 @@ class Model:
     def _is_final(self, start: int, still_for: int) -> bool:
         if not self.total(start):
             return self.grown(start) >= 36 * HOUR
-        *_, changed_at, unchanged = self.ages[start]
+        first, *_, changed_at, unchanged = self.ages[start]
         overtaken = any(self.total(later) for later in self.seen_at if later > start)
         still = self.seen_at[start] - changed_at >= still_for and unchanged >= 3
-        return (overtaken and still) or self.grown(start) >= 48 * HOUR
+        met_late = first - start - self.feed.width >= 12 * HOUR
+        return (overtaken and (still or met_late)) or self.grown(start) >= 48 * HOUR
 
     def total(self, start: int) -> int:
         return sum(self.values[cell, start] or 0 for cell in cells(self.feed) if cell[0] is None)

@@ -55,8 +55,10 @@ class Findings:
     """Below the lowest level, but not yet past `clear_at`."""
     settled: Flags
     """Whether all that was judged is settled; false where anything was not fetched."""
-    early: Flags
-    """Whether the value can only grow further beyond its limit as late numbers come."""
+    grows: bool
+    """Whether late numbers can only raise the values."""
+    worse: NDArray[np.int8]
+    """1 where higher is worse, -1 where lower is, 0 where both are."""
     values: Floats
     """What was judged, in the rule's unit."""
     limits: Floats
@@ -74,13 +76,19 @@ class Findings:
     def states(self) -> NDArray[np.int8]:
         """What may be used of each bucket: the direction rule, in its only place.
 
-        Late numbers only add. So a breach that can only grow is used at once; everything else (every end, every low
-        side, every ratio) waits until it is settled. Settledness decides when a finding is used, never its value.
+        Late numbers only add. So what can only rise further past its line is used at once: a count over its limit, and
+        one that is back over the least that was expected. Everything else waits until it is settled: the end of what
+        was too much, all that is too little, and every ratio. Settledness decides when a finding is used, never its
+        value.
         """
-        breach = self.ranks > 0
-        states = np.where(breach, State.BREACH, np.where(self.holding, State.HOLD, State.CLEAR))
-        usable = self.settled | (breach & self.early)
-        return np.where(usable, states, State.UNKNOWN).astype(np.int8)
+        certain = np.where(self.ranks > 0, self.worse > 0, ~self.holding & (self.worse < 0))
+        usable = self.settled | (certain & self.grows)
+        return np.where(usable, self.faces(), State.UNKNOWN).astype(np.int8)
+
+    def faces(self) -> NDArray[np.int8]:
+        """What each bucket would be, were all that is known final."""
+        faces = np.where(self.ranks > 0, State.BREACH, np.where(self.holding, State.HOLD, State.CLEAR))
+        return faces.astype(np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,8 @@ class Episode:
     """Its newest bucket in breach or hold."""
     ended: bool
     """Whether enough settled clears followed, or its findings close."""
+    closes: bool
+    """Whether it is its findings that end it."""
     rank: int
     """The highest level that `for` adjacent buckets stood at."""
     peak: int
@@ -114,9 +124,10 @@ def fold(findings: Findings, for_buckets: int, resolve_buckets: int) -> list[Epi
         opened = int(openings[after])
         last, end = _walk(states, opened, resolve_buckets)
         first = opened - for_buckets + 1
-        ended = end is not None or findings.closed is not None
+        closes = end is None and findings.closed is not None
+        ended = end is not None or closes
         rank = int(sustained[opened : last + 1].max())
-        episodes.append(Episode(first, last, ended, rank, _peak(findings, states, first, last)))
+        episodes.append(Episode(first, last, ended, closes, rank, _peak(findings, states, first, last)))
         after = len(openings) if end is None else int(np.searchsorted(openings, end))
     return episodes
 
@@ -135,12 +146,13 @@ def _walk(states: NDArray[np.int8], opened: int, resolve_buckets: int) -> tuple[
 
     That bucket may be the one after the newest; None while the episode goes on.
     """
+    hold, clear = State.HOLD, State.CLEAR  # looked up once: this loop is the hot one
     last, clears = opened, 0
     for index in range(opened + 1, len(states)):
         state = states[index]
-        if state >= State.HOLD:
+        if state >= hold:
             last, clears = index, 0
-        elif state == State.CLEAR:
+        elif state == clear:
             clears += 1
             if clears == resolve_buckets:
                 return last, index + 1
@@ -154,6 +166,17 @@ def _peak(findings: Findings, states: NDArray[np.int8], first: int, last: int) -
     measure = findings.values if findings.scores is None else findings.scores
     beyond = np.abs(measure[span] - (findings.limits[span] if findings.scores is None else 0.0))
     return first + int(np.argmax(np.where(ranks == ranks.max(), beyond, -1.0)))
+
+
+def looks_over(findings: Findings, episode: Episode, resolve_buckets: int, data_until: int | None) -> bool:
+    """Whether an episode that goes on would have ended, were what is known final.
+
+    `data_until`: end of the newest bucket with usage, epoch seconds. The zeros after it say nothing yet.
+    """
+    if episode.ended or data_until is None:
+        return False
+    until = int(np.searchsorted(findings.starts, data_until))
+    return _walk(findings.faces()[:until], episode.last, resolve_buckets)[1] is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -50,14 +50,27 @@ class Incident:
     history: bool
     """It ended before its rule was first seen: listed, never told."""
     closed: str | None
-    """Why it was closed (rule removed or changed, period ended) in one sentence; None where it ended by itself."""
+    """Why it was closed (rule removed or changed, period ended) or retracted, in one sentence; None where it ended by
+    itself."""
     committed_at: datetime
     """When it was first committed."""
+    looks_over: bool = False
+    """It goes on, and would have ended, were what is known final."""
+    retracted: bool = False
+    """The usage that it was about was revised away: it did not happen."""
+    quiet: bool = False
+    """Its end is no news to people."""
 
     @property
     def open(self) -> bool:
         """Whether it goes on."""
         return self.ended_at is None
+
+    @property
+    def face(self) -> str:
+        """What of it is worth correcting in place when it changes: not each digit of a number that grows."""
+        state = "retracted" if self.retracted else self.closed or self.ended_at or ("over" if self.looks_over else "")
+        return f"{self.severity} {self.evidence.value:.2g} {state}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,8 @@ class Happening:
     severity: Severity
     evidence: Evidence
     closed: str | None
+    looks_over: bool = False
+    quiet: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -86,21 +101,36 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Why nothing happened under an incident any more."""
+
+    why: str
+    """One sentence."""
+    revised: bool
+    """The source took it back; else it is only judged otherwise, or not watched any more."""
+
+
+Explain = Callable[[Incident], Gone]
+
+
 def reconcile(
     found: Sequence[Happening],
     stored: Sequence[Incident],
     judged_from: datetime,
     speaks_from: datetime,
-    gone: str,
+    new_rule: bool,
+    explain: Explain,
     now: datetime,
 ) -> list[Incident]:
     """Match what happened on one series to the incidents that were committed for it.
 
     `found` and `stored` are in time order and of one fingerprint; `judged_from` is where judging began, so that what
-    lies before stays as stored. An overlap is the same incident, even if its start moved. Of several under one run the
-    oldest lives on and the others close as merged; of several runs over one incident the earliest keeps it.
-    An open one that nothing happened under any more closes, `gone` says why. Returns every incident of the series,
-    changed or not.
+    lies before stays as stored; it is not after the start of an open one that is not found. An overlap is the same
+    incident, even if its start moved. Of several under one run the oldest lives on and the others close as merged; of
+    several runs over one incident the earliest keeps it. One that nothing happened under any more is retracted where
+    the source took it back, as `explain` says; otherwise, and under a new rule, an open one closes and an ended one
+    stays. Returns every incident of the series, changed or not.
     """
     # What was closed (as merged, say) is taken up again only where nothing that lives stands under the run.
     left = sorted(stored, key=lambda incident: (incident.closed is not None, incident.started_at))
@@ -110,19 +140,33 @@ def reconcile(
         same = [incident for incident in left if _overlap(incident, happening)]
         left = [incident for incident in left if incident not in same]
         if same:
-            matched.append(_continue(same[0], happening, judged_from))
+            matched.append(_continue(same[0], happening, judged_from, new_rule))
         else:
-            matched.append(_begin(happening, _new_id(happening, taken), speaks_from, now))
+            # A part of what was history, once the numbers between its parts are known, is history too.
+            old = new_rule or any(incident.history and _overlap(incident, happening) for incident in stored)
+            matched.append(_begin(happening, _new_id(happening, taken), speaks_from, old, now))
         matched += [close(other, now, f"It is part of {same[0].id} now.") for other in same[1:]]
-    return matched + [close(incident, now, gone) if incident.open else incident for incident in left]
+    return matched + [_without(incident, judged_from, new_rule, explain, now) for incident in left]
+
+
+def _without(incident: Incident, judged_from: datetime, new_rule: bool, explain: Explain, now: datetime) -> Incident:
+    """An incident that nothing happened under."""
+    if incident.closed is not None or incident.started_at < judged_from:
+        return incident
+    gone = Gone("Its rule was changed.", revised=False) if new_rule else explain(incident)
+    if gone.revised:
+        return replace(close(incident, now, gone.why), retracted=True)
+    return close(incident, now, gone.why) if incident.open else incident
 
 
 def _overlap(incident: Incident, happening: Happening) -> bool:
+    if incident.started_at == happening.started_at:
+        return True  # even of no length: what was closed while the clock stood before its start
     begins_before_its_end = happening.ended_at is None or incident.started_at < happening.ended_at
     return begins_before_its_end and (incident.ended_at is None or happening.started_at < incident.ended_at)
 
 
-def _continue(incident: Incident, happening: Happening, judged_from: datetime) -> Incident:
+def _continue(incident: Incident, happening: Happening, judged_from: datetime, new_rule: bool) -> Incident:
     reaches_back = incident.started_at < judged_from
     if reaches_back and not incident.open and happening.ended_at is not None:
         return incident
@@ -135,8 +179,24 @@ def _continue(incident: Incident, happening: Happening, judged_from: datetime) -
         severity=happening.severity,
         evidence=happening.evidence,
         closed=happening.closed,
-        history=incident.history and happening.ended_at is not None,
+        looks_over=happening.looks_over,
+        retracted=False,
+        quiet=happening.quiet,
+        history=_remains_history(incident, happening, new_rule),
     )
+
+
+def _remains_history(incident: Incident, happening: Happening, new_rule: bool) -> bool:
+    """History ends with a breach after it was first committed; what a returned rule finds over has become history."""
+    if new_rule and incident.closed is not None:
+        return _is_over(happening)
+    ended_by_then = happening.ended_at is not None and happening.ended_at <= incident.committed_at
+    return incident.history and (happening.looks_over or ended_by_then)
+
+
+def _is_over(happening: Happening) -> bool:
+    """Whether it has ended, as far as is known."""
+    return happening.ended_at is not None or happening.looks_over
 
 
 def _new_id(happening: Happening, taken: Set[str]) -> str:
@@ -147,7 +207,8 @@ def _new_id(happening: Happening, taken: Set[str]) -> str:
     return candidate
 
 
-def _begin(happening: Happening, incident_id: str, speaks_from: datetime, now: datetime) -> Incident:
+def _begin(happening: Happening, incident_id: str, speaks_from: datetime, old: bool, now: datetime) -> Incident:
+    ended_before = happening.ended_at is not None and happening.ended_at <= speaks_from
     return Incident(
         id=incident_id,
         fingerprint=happening.fingerprint,
@@ -161,14 +222,39 @@ def _begin(happening: Happening, incident_id: str, speaks_from: datetime, now: d
         severity=happening.severity,
         evidence=happening.evidence,
         sequence=0,
-        history=happening.ended_at is not None and happening.ended_at <= speaks_from,
+        # A new rule meets yesterday's data before it is settled: what looks over then is not news.
+        history=ended_before or (old and _is_over(happening)),
         closed=happening.closed,
+        looks_over=happening.looks_over,
+        quiet=happening.quiet,
         committed_at=now,
     )
+
+
+def ended_here(found: Sequence[Happening], stored: Sequence[Incident], now: datetime) -> list[Happening]:
+    """What happened, and then the end of each open incident that nothing was found under any more."""
+    missing = [each for each in stored if each.open and not any(_overlap(each, happening) for happening in found)]
+    ends = [
+        Happening(
+            rule=incident.rule,
+            labels=incident.labels,
+            part=incident.part,
+            period_at=incident.period_at,
+            started_at=incident.started_at,
+            ended_at=max(now, incident.started_at),
+            rank=incident.rank,
+            severity=incident.severity,
+            evidence=incident.evidence,
+            closed=None,
+            quiet=incident.quiet,
+        )
+        for incident in missing
+    ]
+    return [*found, *ends]  # in time order: what is found after its start would be under it
 
 
 def close(incident: Incident, now: datetime, why: str) -> Incident:
     """End an incident for another reason than that its usage went back; one that had ended keeps its end."""
     # Not before its start, even where the clock was set back.
     ended_at = incident.ended_at or max(now, incident.started_at)
-    return replace(incident, ended_at=ended_at, closed=incident.closed or why)
+    return replace(incident, ended_at=ended_at, closed=incident.closed or why, looks_over=False)

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 HOUR: Final = 3600
 DAY: Final = 86400
 
+HOLES_OPEN_FOR: Final = 7 * DAY
+"""Seconds, counted back from the newest bucket, after which a hole is given up for lost."""
+
 Width = Literal[3600, 86400]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -88,6 +91,8 @@ class FeedHistory:
     """Which buckets were ever fetched. Shape (n,)."""
     settled: Flags
     """Which buckets are not expected to change. Shape (n,); never true where not fetched."""
+    aged: Flags
+    """The same, were the sync known to run: zeros that are old enough count though it seems to stand. Shape (n,)."""
     axes: Mapping[str, Flags] = field(default_factory=dict)
     """For each axis ever seen, in which buckets it was answered. Shape (n,) each."""
     counts: Mapping[SeriesKey, Ints] = field(default_factory=dict)
@@ -101,6 +106,7 @@ class FeedHistory:
             self.starts[rest],
             self.fetched[rest],
             self.settled[rest],
+            self.aged[rest],
             {axis: known[rest] for axis, known in self.axes.items()},
             {key: counts[rest] for key, counts in self.counts.items()},
         )
@@ -109,13 +115,14 @@ class FeedHistory:
     def frontier(self) -> int | None:
         """End of the last bucket before the first unsettled one, epoch seconds; None while nothing is settled.
 
-        Holes count as unsettled, but what lies before the first fetched bucket does not.
+        Holes count as unsettled until they are given up for lost; what lies before the first fetched bucket does not.
         """
         fetched = np.flatnonzero(self.fetched)
         if not len(fetched):
             return None
         first = int(fetched[0])
-        open_ones = np.flatnonzero(~self.settled[first:])
+        lost = ~self.fetched & (self.starts < self.starts[-1] + self.feed.width - HOLES_OPEN_FOR)
+        open_ones = np.flatnonzero(~(self.settled | lost)[first:])
         last = first + (int(open_ones[0]) if len(open_ones) else len(self.starts) - first)
         return None if last == first else int(self.starts[last - 1]) + self.feed.width
 
@@ -162,4 +169,4 @@ class History:
 def empty(feed: Feed) -> FeedHistory:
     """A feed of which nothing is known."""
     none = np.zeros(0, dtype=bool)
-    return FeedHistory(feed, np.zeros(0, dtype=np.int64), none, none)
+    return FeedHistory(feed, np.zeros(0, dtype=np.int64), none, none, none)

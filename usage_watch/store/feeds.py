@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from usage_watch.core.feedstate import FeedState, Gap, Poll
-from usage_watch.core.series import HOLES_OPEN_FOR, Feed
+from usage_watch.core.series import DAY, HOLES_OPEN_FOR, Feed
 from usage_watch.core.settling import Learned
 from usage_watch.store.database import Database
 from usage_watch.store.times import instant, moment, seconds
 from usage_watch.store.values import LATEST
 
 POLLS_KEPT = timedelta(days=30)
+IN_REACH = 90 * DAY
+"""Seconds that the source goes back."""
 ODDITY_BYTES = 64 * 1024
 """How much of an odd answer is kept."""
 
@@ -105,10 +107,14 @@ def keep_oddity(db: Database, feed_id: int, at: datetime, detail: str, body: byt
 
 
 def gaps(db: Database, feed_id: int, feed: Feed) -> Iterator[Gap]:
-    """Holes in what was read to its end, which ended a week or more before the newest bucket; oldest first."""
+    """Holes in what was read to its end, which ended a week or more before the newest bucket; oldest first.
+
+    Those that the source does not reach back to any more are over.
+    """
     read_from, _, newest = _read(db, feed_id)
     if read_from is not None and newest is not None:
-        for start, end in _holes(db, feed_id, feed.width, read_from, newest + feed.width - HOLES_OPEN_FOR):
+        since = max(read_from, newest - IN_REACH)
+        for start, end in _holes(db, feed_id, feed.width, since, newest + feed.width - HOLES_OPEN_FOR):
             yield Gap(feed, start, end)
 
 
