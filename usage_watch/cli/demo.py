@@ -121,7 +121,10 @@ def _story() -> list[Beat]:
         ),
         Beat(night.replace(hour=6), "The job is stopped. Its last hour is yet to be synced."),
         Beat(night.replace(hour=9), "People come to work and read what the night has left them. The day goes on."),
-        Beat(night.replace(hour=15), "Afternoon. Nothing was told twice, and what has ended is said to have ended."),
+        Beat(
+            night.replace(hour=21),
+            "Evening. An end is only told once its hours have settled, so that nothing has to be taken back.",
+        ),
     ]
 
 
