@@ -86,7 +86,7 @@ def test_a_hole_says_how_much_is_missing_and_where() -> None:
     assert evidence.summary == "5 hours of history missing, and given up after a week: Tue 10 Nov 09:00–14:00"
     assert (
         evidence.after
-        == "It was filled, or is out of reach for good (the source goes 90 days back), or no rule needs it any more."
+        == "It was filled, or is out of the source's reach for good (90 days), or no rule needs it any more."
     )
 
 

@@ -87,7 +87,7 @@ def _missing(feed: Feed, gaps: list[Gap], reader: Reader) -> Happening:
             Fact("What it means", "Budgets and sums over that time count a lower bound; nothing is learned from it"),
             Fact("What to do", "Nothing: what the source still answers is read by itself, within a day"),
         ),
-        after="It was filled, or is out of reach for good (the source goes 90 days back), or no rule needs it any more.",
+        after="It was filled, or is out of the source's reach for good (90 days), or no rule needs it any more.",
     )
     return happening(GAP, {"Feed": str(feed)}, Severity.WARNING, gaps[0].start_at, None, seen)
 
