@@ -20,7 +20,7 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of a webhook's receiver").decode
 
 _RULES = """\
 timezone: Europe/Berlin
-source: {{base_url: "{source}", backfill: {backfill}, poll_every: {poll_every}}}
+source: {{api_key: {{file: "{key}"}}, base_url: "{source}", backfill: {backfill}, poll_every: {poll_every}}}
 store: {{path: "{store}"}}
 channels:
   ops: {{kind: slack, token: {{env: SLACK_TOKEN}}, channel: "#usage", base_url: "{slack}"}}
@@ -43,6 +43,8 @@ class Office:
     source: SimulatorServer
     clock: SteppedClock
     daemon: QuickenedDaemon
+    key: Path
+    """The file that holds the source's key."""
 
     @property
     def told(self) -> tuple[int, int, int]:
@@ -81,9 +83,11 @@ def opened(
         pager or WebhookReceiver() as machine,
         SimulatorServer(scenario, now=clock.now) as source,
     ):
-        rules = folder / "rules.yaml"
+        rules, key = folder / "rules.yaml", folder / "key"
+        key.write_text(DEFAULT_KEY)
         rules.write_text(
             _RULES.format(
+                key=key,
                 source=source.base_url,
                 backfill=backfill,
                 poll_every=poll_every,
@@ -94,6 +98,6 @@ def opened(
                 rule=rule,
             )
         )
-        secrets = {"PERPLEXITY_ANALYTICS_API_KEY": DEFAULT_KEY, "SLACK_TOKEN": TOKEN, "HOOK_SECRET": SECRET}
+        secrets = {"SLACK_TOKEN": TOKEN, "HOOK_SECRET": SECRET}
         with QuickenedDaemon(rules, clock, folder / "clock", {**own_environment(), **secrets}) as daemon:
-            yield Office(ops, finance, machine, source, clock, daemon)
+            yield Office(ops, finance, machine, source, clock, daemon, key)
