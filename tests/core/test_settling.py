@@ -232,6 +232,30 @@ def test_a_zeros_age_is_learned_from_the_longest_that_turned_out_to_be_something
     assert (found.zero_age, found.zeros_from) == (round(age * HOUR), of)
 
 
+def stopped(hours: int, after: float) -> list[Seen]:
+    """So many hours that all came together, `after` the last of them."""
+    return [Seen(5, nonzero=after + hours - 1 - number, gap=0.25) for number in range(hours)]
+
+
+@pytest.mark.parametrize(
+    ("held_up", "age"),
+    [
+        (stopped(20, 0.5), 6),  # a day of standing makes no single hour late
+        (stopped(5, 20), 1.1 * 24 + 1),  # so few may be late each by itself
+        (stopped(11, 0.5), 1.1 * 10.5 + 1),  # less than half a day is no standing
+    ],
+)
+def test_from_a_sync_that_stood_no_zeros_age_is_learned(held_up: list[Seen], age: float) -> None:
+    late = [Seen(5, nonzero=2, gap=0.25)] * 20
+    assert learned(long([*late, *held_up])).zero_age == round(age * HOUR)
+
+
+def test_where_all_of_a_day_always_comes_at_once_its_ages_are_learned() -> None:
+    days = [hour for _ in range(20) for hour in stopped(24, 6)]
+    found = learned(days)
+    assert (found.usual_lag, found.zero_age) == (17.5 * HOUR, round((1.1 * 29 + 1) * HOUR))
+
+
 def test_in_the_first_two_weeks_a_zeros_age_is_not_learned() -> None:
     late = [Seen(5, nonzero=9, gap=0.25)] * 30
     assert learned([*[Seen(5, nonzero=0.1)] * (WEEKS_2 - 30), *late]).zeros_from == 0

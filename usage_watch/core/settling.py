@@ -37,6 +37,8 @@ LEARNED_OVER = 30 * DAY
 LEARNED_AFTER = 14 * DAY
 ENOUGH = 20
 """Buckets without which nothing is learned."""
+AT_ONCE = 6
+"""So many buckets that come together after a long silence were held up together."""
 WEEKS = 4
 """Earlier weeks that say whether usage was to be expected."""
 
@@ -119,16 +121,33 @@ def learn(watch: Watch, width: int, poll_every: int, at: int, still_for: int) ->
     polled_as_zero = (watch.zero_gap != NEVER) & (watch.zero_gap <= 2 * poll_every)
     # Where a zero was taken for final too early, that is to be learned however rarely it was polled.
     too_early = (watch.settled_at != NEVER) & (watch.settled_at < watch.nonzero_at)
-    late = delays[used & (polled_as_zero | too_early)]
+    knows_lag = len(lags) >= ENOUGH
+    usual_lag = int(np.median(lags)) if knows_lag else USUAL_LAG
+    late = delays[used & ((polled_as_zero & ~_after_a_stop(watch, width, usual_lag)) | too_early)]
     long_enough = bool(watched.any()) and int(watch.first_seen_at[watched].min()) <= at - LEARNED_AFTER
-    knows_lag, knows_zeros = len(lags) >= ENOUGH, long_enough and len(late) >= ENOUGH
+    knows_zeros = long_enough and len(late) >= ENOUGH
     return Learned(
-        usual_lag=int(np.median(lags)) if knows_lag else USUAL_LAG,
+        usual_lag=usual_lag,
         lag_from=len(lags) if knows_lag else 0,
         zero_age=_zero_age(int(late.max())) if knows_zeros else ZERO_AGE,
         zeros_from=len(late) if knows_zeros else 0,
         still_for=min(max(STILL_FOR, still_for + HOUR if still_for else 0), GIVEN_UP_AFTER),
     )
+
+
+def _after_a_stop(watch: Watch, width: int, usual_lag: int) -> Flags:
+    """Which buckets came many at once, after so long without any that the sync had stood.
+
+    They tell how long it stood, and nothing of how late a single one may be: while it stands no zero settles anyway.
+    """
+    times, place, together = np.unique(watch.nonzero_at, return_inverse=True, return_counts=True)
+    newest = np.zeros(len(times), dtype=np.int64)
+    np.maximum.at(newest, place, watch.starts + width)
+    newest[times == NEVER] = 0
+    known_until = np.concatenate([[0], np.maximum.accumulate(newest)[:-1]])
+    long_silent = (known_until > 0) & (times - known_until >= max(2 * usual_lag, STALE_AFTER))
+    stood: Flags = long_silent & (together >= AT_ONCE)
+    return stood[place]
 
 
 def _zero_age(longest: int) -> int:
