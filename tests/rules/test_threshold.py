@@ -142,23 +142,24 @@ def test_below_is_silent_however_long_the_sync_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "unsettled", "states", "ended"),
+    ("counts", "unsettled", "states", "last", "ended"),
     [
-        ([50, 0, 50, 50], (2, 3), ".1..", True),
-        ([50, 0, 11, 11], (2, 3), ".1..", True),
-        ([50, 0, 10, 10, 10], (2, 3, 4), ".1???", False),  # between limit and clear_at
-        ([50, 0, 9, 9, 9], (2, 3, 4), ".1???", False),
-        ([50, 0, 50, 0, 0], (2, 3, 4), ".1.??", False),  # once is not for two hours
-        ([50, 0, 0, 0, 0], (2, 3, 4), ".1???", False),
+        ([50, 0, 50, 50], (2, 3), ".1..", 1, True),
+        ([50, 0, 11, 11], (2, 3), ".1..", 1, True),
+        ([50, 0, 0, 50, 50], (2, 3, 4), ".1?..", 2, True),  # what was not settled yet was part of it
+        ([50, 0, 10, 10, 10], (2, 3, 4), ".1???", 4, False),  # between limit and clear_at
+        ([50, 0, 9, 9, 9], (2, 3, 4), ".1???", 4, False),
+        ([50, 0, 50, 0, 0], (2, 3, 4), ".1.??", 1, False),  # once is not for two hours
+        ([50, 0, 0, 0, 0], (2, 3, 4), ".1???", 4, False),
     ],
 )
 def test_below_ends_at_once_when_what_came_is_enough_and_else_waits(
-    counts: list[int], unsettled: tuple[int, ...], states: str, ended: bool
+    counts: list[int], unsettled: tuple[int, ...], states: str, last: int, ended: bool
 ) -> None:
     found = one(feed_history({"": counts}, unsettled=unsettled), below=10)
     assert spelled(found) == states
     (episode,) = fold(found, 1, 2)
-    assert (episode.first, episode.last, episode.ended) == (1, 1, ended)
+    assert (episode.first, episode.last, episode.ended) == (1, last, ended)
 
 
 def test_a_share_below_its_limit_ends_only_when_settled_for_it_may_fall_again() -> None:

@@ -113,16 +113,17 @@ def fold(findings: Findings, for_buckets: int, resolve_buckets: int) -> list[Epi
     """Make episodes of findings, in time order and without overlap.
 
     An episode opens with `for_buckets` adjacent breaches and ends with `resolve_buckets` clears; a hold or a breach
-    sets that count back to zero, an unknown bucket changes nothing.
+    sets that count back to zero. An unknown bucket counts for nothing; but as long as all that follows looks like a
+    breach or a hold, the episode lasts.
     """
-    states = findings.states()
+    states, faces = findings.states(), findings.faces()
     sustained = _sustained(np.where(states == State.BREACH, findings.ranks, 0), for_buckets)
     openings = np.flatnonzero(sustained)
     episodes: list[Episode] = []
     after = 0
     while after < len(openings):
         opened = int(openings[after])
-        last, end = _walk(states, opened, resolve_buckets)
+        last, end = _walk(states, faces, opened, resolve_buckets)
         first = opened - for_buckets + 1
         closes = end is None and findings.closed is not None
         ended = end is not None or closes
@@ -141,18 +142,23 @@ def _sustained(ranks: NDArray[np.int8], for_buckets: int) -> NDArray[np.int8]:
     return lowest
 
 
-def _walk(states: NDArray[np.int8], opened: int, resolve_buckets: int) -> tuple[int, int | None]:
+def _walk(
+    states: NDArray[np.int8], faces: NDArray[np.int8], opened: int, resolve_buckets: int
+) -> tuple[int, int | None]:
     """Follow an open episode: its last bucket in breach or hold, and the bucket after the clears that ended it.
 
-    That bucket may be the one after the newest; None while the episode goes on.
+    That bucket may be the one after the newest; None while the episode goes on. Zeros that are not settled yet, between
+    those that are and the usage that ends an outage, were part of it.
     """
     hold, clear = State.HOLD, State.CLEAR  # looked up once: this loop is the hot one
-    last, clears = opened, 0
+    last, clears, whole = opened, 0, True
     for index in range(opened + 1, len(states)):
         state = states[index]
-        if state >= hold:
-            last, clears = index, 0
-        elif state == clear:
+        if state >= hold or (whole and faces[index] >= hold):
+            last, clears, whole = index, 0, True
+            continue
+        whole = False
+        if state == clear:
             clears += 1
             if clears == resolve_buckets:
                 return last, index + 1
@@ -176,7 +182,8 @@ def looks_over(findings: Findings, episode: Episode, resolve_buckets: int, data_
     if episode.ended or data_until is None:
         return False
     until = int(np.searchsorted(findings.starts, data_until))
-    return _walk(findings.faces()[:until], episode.last, resolve_buckets)[1] is not None
+    faces = findings.faces()[:until]
+    return _walk(faces, faces, episode.last, resolve_buckets)[1] is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,6 @@ LEARNED_OVER = 30 * DAY
 LEARNED_AFTER = 14 * DAY
 ENOUGH = 20
 """Buckets without which nothing is learned."""
-AT_ONCE = 6
-"""So many buckets that come together after a long silence were held up together."""
 WEEKS = 4
 """Earlier weeks that say whether usage was to be expected."""
 
@@ -103,7 +101,9 @@ def settle(watch: Watch, width: int, learned: Learned, stale: bool) -> Settling:
     # What a backfill or a restart meets after the latest numbers are usually in needs no watching.
     met_late = watch.first_seen_at - (watch.starts + width) >= (learned.zero_age if learned.zeros_from else LATE_SIGHT)
     complete = used & ((overtaken & (still | met_late)) | (age >= GIVEN_UP_AFTER))
-    aged = complete | (~used & (age >= learned.zero_age))
+    # With nothing after it, it may be the first of a sync that stands: it waits until that would have been noticed.
+    zero_age = np.where(overtaken, learned.zero_age, max(learned.zero_age, overdue(learned.usual_lag)))
+    aged = complete | (~used & (age >= zero_age))
     return Settling(aged & (overtaken | used | (not stale)), aged)
 
 
@@ -136,18 +136,22 @@ def learn(watch: Watch, width: int, poll_every: int, at: int, still_for: int) ->
 
 
 def _after_a_stop(watch: Watch, width: int, usual_lag: int) -> Flags:
-    """Which buckets came many at once, after so long without any that the sync had stood.
+    """Which buckets came after so long without any that the sync had stood.
 
     They tell how long it stood, and nothing of how late a single one may be: while it stands no zero settles anyway.
     """
-    times, place, together = np.unique(watch.nonzero_at, return_inverse=True, return_counts=True)
+    times, place = np.unique(watch.nonzero_at, return_inverse=True)
     newest = np.zeros(len(times), dtype=np.int64)
     np.maximum.at(newest, place, watch.starts + width)
     newest[times == NEVER] = 0
     known_until = np.concatenate([[0], np.maximum.accumulate(newest)[:-1]])
-    long_silent = (known_until > 0) & (times - known_until >= max(2 * usual_lag, STALE_AFTER))
-    stood: Flags = long_silent & (together >= AT_ONCE)
+    stood: Flags = (known_until > 0) & (times - width - known_until >= overdue(usual_lag))
     return stood[place]
+
+
+def overdue(usual_lag: int) -> int:
+    """Seconds without any usage after which the sync may be thought to stand."""
+    return max(2 * usual_lag, STALE_AFTER)
 
 
 def _zero_age(longest: int) -> int:
@@ -165,8 +169,8 @@ def stale_from(starts: Ints, totals: Ints, width: int, usual_lag: int, at: int) 
     if not len(used):
         return None
     newest = int(used[-1])
-    overdue = starts + width <= at - max(2 * usual_lag, STALE_AFTER)
-    silent = slice(newest + 1, int(np.count_nonzero(overdue)))
+    due = starts + width <= at - overdue(usual_lag)
+    silent = slice(newest + 1, int(np.count_nonzero(due)))
     week = 7 * DAY // width
     weeks = [_usage(totals, silent, weeks * week) for weeks in range(1, WEEKS + 1)]
     known = [usage for usage in weeks if usage is not None]
