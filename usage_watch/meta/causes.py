@@ -133,7 +133,7 @@ CAUSES: tuple[Cause, ...] = (
         levels={Severity.WARNING: AT_ONCE},
         said="answers are not what is documented since {since} ({attempts}): the feed is frozen",
         facts={
-            "What it means": "Nothing of these answers is stored; the newest is kept for `usage-watch doctor`",
+            "What it means": "Nothing of these answers is stored; the newest is kept in the database, for a later look",
             "What to do": "Look for a newer version of usage-watch",
         },
         healed="The answers are as documented again",
