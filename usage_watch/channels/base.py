@@ -48,6 +48,10 @@ class Sender(Protocol):
 
     def send(self, delivery: Delivery) -> Attempt: ...
 
+    def about_repeats(self, sent: Attempt) -> str:
+        """What becomes of a message whose answer was lost: one sentence for people, after `sent` went well."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -58,6 +62,8 @@ class ChannelSettings(BaseModel):
 
     people: ClassVar[bool] = True
     """People's channels get one message per rule and cycle; machines' (False) one per incident."""
+    pace: ClassVar[timedelta] = timedelta()
+    """So long is waited after one message before the next."""
 
     @property
     def edits(self) -> bool:

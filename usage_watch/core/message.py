@@ -26,6 +26,8 @@ class Reason(StrEnum):
 
     FIRED = "fired"
     ESCALATED = "escalated"
+    REMINDER = "reminder"
+    """It goes on, and nobody has said that they know."""
     UPDATED = "updated"
     """What was told is corrected in place; pings nobody."""
     RESOLVED = "resolved"
@@ -38,12 +40,12 @@ class Reason(StrEnum):
     @property
     def firing(self) -> bool:
         """Whether the incident goes on after this: a machine's `status` is `firing`, else `resolved`."""
-        return self in (Reason.FIRED, Reason.ESCALATED)
+        return self in (Reason.FIRED, Reason.ESCALATED, Reason.REMINDER)
 
     @property
     def ending(self) -> bool:
         """Whether this is the last that is said of it, unless it is reopened."""
-        return self not in (Reason.FIRED, Reason.ESCALATED, Reason.UPDATED)
+        return not self.firing and self is not Reason.UPDATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +173,7 @@ class Delivery:
     attempt: int
     """1 for the first."""
     sent_at: datetime
+    unsure: bool = False
+    """An earlier attempt may have arrived: this one may be a repeat."""
+    minimal: bool = False
+    """Only the least that there is to say: the whole of it was refused."""

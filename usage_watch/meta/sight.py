@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from usage_watch.core.feedstate import FeedState, Gap, LargeRevision, Poll
+from usage_watch.core.targetstate import TargetState
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +21,7 @@ class Sight:
     """What was never fetched and is given up for lost."""
     revisions: Sequence[LargeRevision] = ()
     """Those of the last two days, oldest first."""
+    targets: Sequence[TargetState] = ()
+    """How it goes with each channel of the rules file."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """By rule id, how many series its `max_series` leaves out."""

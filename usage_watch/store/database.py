@@ -13,6 +13,7 @@ from typing import Any
 import sqlite_utils
 
 from usage_watch.errors import MachineError
+from usage_watch.failpoints import passing
 from usage_watch.store.faults import explained
 from usage_watch.store.header import APPLICATION_ID, VERSION, check_version, readable, writable
 from usage_watch.store.locks import FileLock
@@ -91,7 +92,9 @@ class Database:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            passing("commit")
             self._connection.execute("COMMIT")
+            passing("committed")
         except BaseException:
             # A full disk may have ended the transaction already.
             if self._connection.in_transaction:

@@ -161,24 +161,33 @@ CREATE TABLE outbox (
     conversation_id TEXT NOT NULL REFERENCES conversation,
     reason TEXT NOT NULL,
     body TEXT NOT NULL,  -- JSON
-    state TEXT NOT NULL CHECK (state IN ('queued', 'leased', 'sent', 'held', 'blocked', 'dead', 'undeliverable')),
+    state TEXT NOT NULL CHECK (
+        state IN ('queued', 'leased', 'sent', 'blocked', 'dead', 'undeliverable', 'recalled')
+    ),
     attempts INTEGER NOT NULL DEFAULT 0,  -- how often it was leased
     attempted_at REAL,
     next_attempt_at REAL,
     lease_until REAL,
+    unsure INTEGER NOT NULL DEFAULT 0 CHECK (unsure IN (0, 1)),  -- an attempt may have arrived
+    minimal INTEGER NOT NULL DEFAULT 0 CHECK (minimal IN (0, 1)),  -- the whole was refused: only the least is said
     last_error TEXT,
     provider_ref TEXT,
-    created_at REAL NOT NULL,
-    sent_at REAL
+    created_at REAL NOT NULL,  -- when it was decided; of a recalled message, when that was
+    ended_at REAL  -- when it was sent, given up or recalled
 ) STRICT;
-CREATE INDEX outbox_unsent ON outbox (conversation_id, seq) WHERE state IN ('queued', 'leased', 'held', 'blocked');
--- The oldest unsent row of each conversation: the only one that may go next, and when. NULL: not before it is released.
-CREATE VIEW outbox_head AS
-    SELECT seq, CASE state WHEN 'leased' THEN lease_until WHEN 'held' THEN NULL ELSE next_attempt_at END AS due_at
-    FROM outbox
-    WHERE seq IN (
-        SELECT min(seq) FROM outbox WHERE state IN ('queued', 'leased', 'held', 'blocked') GROUP BY conversation_id
-    );
+CREATE INDEX outbox_unsent ON outbox (conversation_id, seq) WHERE state IN ('queued', 'leased', 'blocked');
+CREATE INDEX outbox_given_up ON outbox (ended_at) WHERE state = 'dead';
+-- How it goes with each channel; `retry_at` holds all of its messages.
+CREATE TABLE target (
+    name TEXT NOT NULL PRIMARY KEY,
+    settings TEXT NOT NULL,  -- a digest: another one is another chance
+    failures INTEGER NOT NULL DEFAULT 0,  -- in a row
+    failing_from REAL,
+    blocked_from REAL,
+    tried_at REAL,
+    retry_at REAL,
+    last_error TEXT
+) STRICT, WITHOUT ROWID;
 CREATE TABLE notification (
     incident_id TEXT NOT NULL REFERENCES incident,
     target TEXT NOT NULL,
@@ -199,4 +208,23 @@ CREATE TABLE decision (
     told INTEGER NOT NULL CHECK (told IN (0, 1)),
     why TEXT NOT NULL
 ) STRICT;
-CREATE INDEX decision_incident ON decision (incident_id, id)"""
+CREATE INDEX decision_incident ON decision (incident_id, id);
+CREATE TABLE silence (
+    id TEXT NOT NULL PRIMARY KEY,
+    matchers TEXT NOT NULL,  -- JSON
+    from_at REAL NOT NULL,
+    until_at REAL NOT NULL,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expired_at REAL  -- by hand, before its end
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ack (
+    id INTEGER PRIMARY KEY,
+    incident_id TEXT NOT NULL REFERENCES incident,
+    rank INTEGER NOT NULL,  -- up to which level it is known
+    at REAL NOT NULL,
+    author TEXT NOT NULL,
+    note TEXT
+) STRICT;
+CREATE INDEX ack_incident ON ack (incident_id, id)"""

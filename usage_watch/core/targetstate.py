@@ -1,0 +1,36 @@
+"""How it goes with a target: what its deliveries left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A message that will not be delivered."""
+
+    at: datetime
+    """When it was given up."""
+    detail: str
+    """Why, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What is stored of one channel's deliveries."""
+
+    name: str
+    """The channel's."""
+    blocked_from: datetime | None = None
+    """Since when nothing is taken until somebody changes something; None where that is not so."""
+    failing_from: datetime | None = None
+    """Since when every attempt failed, for whatever reason; None after a success."""
+    last_error: str | None = None
+    """Why the last attempt failed, in one sentence; None after a success."""
+    waiting: int = 0
+    """How many messages are to be sent."""
+    waiting_from: datetime | None = None
+    """When the oldest of them was decided."""
+    given_up: tuple[GivenUp, ...] = ()
+    """Messages that were given up in the last days, oldest first."""
