@@ -12,11 +12,14 @@ from usage_watch.assess import REACH, Desk, Ledger, Outcome, assess
 from usage_watch.core.compose import Form
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Severity
-from usage_watch.core.plan import Target, Told
+from usage_watch.core.plan import taken_back
+from usage_watch.core.promise import Target, Told
 from usage_watch.core.series import FeedHistory, History
 from usage_watch.meta import Sight
 from usage_watch.rules import Rule
 from usage_watch.store.alerts import AlertStore
+from usage_watch.store.database import Database
+from usage_watch.store.outbox import Outbox
 
 Notify = Sequence[str] | Mapping[str, Sequence[str]]
 """Channels, or channels by severity."""
@@ -41,11 +44,13 @@ def _routes(notify: Notify) -> Mapping[Severity, Sequence[str]]:
 def applied(ledger: Ledger, outcome: Outcome, now: datetime) -> Ledger:
     """The ledger of the next cycle, as the store would answer it."""
     incidents = {incident.id: incident for incident in [*ledger.incidents, *outcome.incidents]}
-    told = [Told(key, post.conversation, now, counts=True) for post in outcome.posts for key in post.keys]
+    told = [Told(key, post.conversation, now, post.id) for post in outcome.posts for key in post.keys]
     return Ledger(
+        orders=ledger.orders,
+        held=ledger.held | {each for each in outcome.decisions if not each.told},
         rules={**ledger.rules, **{record.id: record for record in outcome.rules}},
         incidents=sorted(incidents.values(), key=lambda incident: (incident.started_at, incident.id)),
-        told=[*ledger.told, *told],
+        told=[*taken_back(ledger.told, outcome.recalled), *told],
     )
 
 
@@ -71,12 +76,17 @@ class Telling:
         """Judge, and answer what is told: `fired ops`, or `fired ops opus` for one series of several."""
         return said(self.cycle(feed, now), self.ledger)
 
-    def restarted(self, store: AlertStore) -> None:
-        """Take everything through a real database."""
+    def restarted(self, database: Database) -> None:
+        """Take everything through a real database, in which all is sent as soon as it is decided."""
+        store, outbox = AlertStore(database), Outbox(database)
         for now, outcome in self.outcomes:
-            store.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, now)
+            store.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, now, outcome.recalled)
+            while rows := outbox.lease(now):
+                for row in rows:
+                    outbox.record_sent(row, now, None, "", timedelta())
         incidents = store.incidents(datetime.fromtimestamp(0, ZoneInfo("UTC")))
-        self.ledger = Ledger(store.rules(), incidents, store.told([incident.id for incident in incidents]))
+        ids = [incident.id for incident in incidents]
+        self.ledger = Ledger(store.rules(), incidents, store.told(ids), self.ledger.orders, store.held(ids))
 
     @property
     def incidents(self) -> list[Incident]:

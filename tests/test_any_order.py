@@ -30,7 +30,7 @@ from usage_watch.assess import REACH, Ledger, Outcome, assess, known_from, midni
 from usage_watch.core.aging import Aging, seen_again, seen_first
 from usage_watch.core.incident import Incident, RuleRecord
 from usage_watch.core.message import Reason
-from usage_watch.core.plan import Told
+from usage_watch.core.promise import Told
 from usage_watch.core.series import HOUR, FeedHistory, History
 from usage_watch.core.settling import GIVEN_UP_AFTER, NEVER, Learned, Watch, learn, settle
 from usage_watch.core.units import from_epoch, to_epoch
@@ -255,7 +255,7 @@ class Book:
         keys = {self._key(each) for each in self.told}
         for post in outcome.posts:
             for each in post.keys:
-                told = Told(each, post.conversation, from_epoch(now), counts=True)
+                told = Told(each, post.conversation, from_epoch(now), post.id)
                 assert self._key(told) not in keys, "the same thing is never told twice"
                 keys.add(self._key(told))
                 self.told.append(told)

@@ -873,7 +873,7 @@ def test_a_restart_at_any_point_is_no_restart(story: Story, restart: int) -> Non
         assert promised(story.cycle(world, step)) == promised(story.cycle(other, step))
         if step == min(restart, story.steps[-1] - 1):
             with tempfile.TemporaryDirectory() as folder, open_for_writing(Path(folder, "usage-watch.db")) as database:
-                other.restarted(AlertStore(database))
+                other.restarted(database)
     assert world.incidents == other.incidents
 
 

@@ -30,7 +30,7 @@ from usage_watch.backtest import (
 from usage_watch.clock import SteppedClock
 from usage_watch.config import load
 from usage_watch.core.incident import Incident
-from usage_watch.core.message import Severity
+from usage_watch.core.message import Reason, Severity
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, Reading, SeriesKey
 from usage_watch.cycle import Cycle, desk
 from usage_watch.rules import Rule
@@ -152,6 +152,15 @@ def test_days_are_judged_at_the_end_of_the_day(past: Past) -> None:
     found = past.replayed([rule], 60)
     assert said(found) == ["fired 48"]
     assert [(each.started_at, each.evidence.value) for each in found.incidents] == [(at(0), 100)]
+
+
+def test_nobody_is_reminded_of_what_stays_open(past: Past) -> None:
+    past.watched(80, dict.fromkeys(range(3, 80), 150), {})
+    told = replace(desk_of({"it": ["pager"]}), remind={"it": timedelta(hours=1)})
+    known = past.store.knowledge(wants_of([OVER], told, START))
+    found = replay([OVER], known, told, START, at(80), lambda rule, at: None)
+    assert said(found) == ["fired 5"]
+    assert [each.open_hours for each in months(found, UTC_ZONE, START, at(80))] == [77]
 
 
 # ---- where it begins ------------------------------------------------------------------------------------------------
@@ -343,6 +352,7 @@ def test_a_backtest_tells_what_the_daemon_told(tmp_path: Path) -> None:
         alerts = AlertStore(database)
         incidents = {each.id: each for each in alerts.incidents(START) if each.rule.kind != meta.KIND}
         daemon = [each.notification for each in alerts.told(list(incidents))]
+        daemon = [each for each in daemon if each.reason is not Reason.REMINDER]
         told, until = desk(config), clock.now()
         known = HistoryStore(database).knowledge(wants_of(config.enabled, told, NOW))
         found = replay(config.enabled, known, told, NOW, until, lambda rule, at: None)

@@ -51,14 +51,14 @@ def test_the_machines_clock_tells_utc() -> None:
 @pytest.mark.parametrize("until", [NOW, NOW - timedelta(days=1)])
 def test_what_is_due_is_not_waited_for(until: datetime) -> None:
     stop = Hasty()
-    SetClock(NOW).wait(until, stop)
+    SetClock(NOW).wait(until, stop, lambda: False)
     assert stop.waits == []
 
 
 def test_it_waits_until_the_time_has_come() -> None:
     clock, stop = SystemClock(), Event()
     until = clock.now() + timedelta(seconds=0.02)
-    clock.wait(until, stop)
+    clock.wait(until, stop, lambda: False)
     assert clock.now() >= until
 
 
@@ -66,26 +66,26 @@ def test_told_to_stop_it_does_not_wait_on() -> None:
     clock, stop = SystemClock(), Event()
     timer = Timer(0.01, stop.set)
     timer.start()
-    clock.wait(clock.now() + timedelta(hours=1), stop)
+    clock.wait(clock.now() + timedelta(hours=1), stop, lambda: False)
     assert stop.is_set()
     timer.join()
 
 
 def test_it_looks_at_the_clock_now_and_then() -> None:
     stop = Hasty()
-    SetClock(NOW).wait(NOW + timedelta(hours=1), stop)
+    SetClock(NOW).wait(NOW + timedelta(hours=1), stop, lambda: False)
     assert stop.waits == [GLANCE] * 10
 
 
 def test_a_clock_that_is_set_forward_cuts_the_wait_short() -> None:
     stop = Hasty()
-    SetClock(NOW, NOW, NOW + timedelta(days=1)).wait(NOW + timedelta(hours=1), stop)
+    SetClock(NOW, NOW, NOW + timedelta(days=1)).wait(NOW + timedelta(hours=1), stop, lambda: False)
     assert stop.waits == [GLANCE]
 
 
 def test_a_clock_that_is_set_back_does_not_stretch_the_wait() -> None:
     stop = Event()
-    SetClock(NOW, NOW - timedelta(days=1)).wait(NOW + timedelta(seconds=0.02), stop)
+    SetClock(NOW, NOW - timedelta(days=1)).wait(NOW + timedelta(seconds=0.02), stop, lambda: False)
     assert not stop.is_set()
 
 
@@ -119,7 +119,7 @@ def test_a_stepped_clock_waits_until_it_is_stepped_far_enough(
             stepped.step(NOW + timedelta(hours=rest.pop(0)))
             return False
 
-    stepped.wait(NOW + timedelta(hours=1), Stepping())
+    stepped.wait(NOW + timedelta(hours=1), Stepping(), lambda: False)
     assert rest == []
 
 
@@ -127,7 +127,7 @@ def test_a_stepped_clock_can_be_told_to_stop(stepped: SteppedClock) -> None:
     stop = Event()
     timer = Timer(0.01, stop.set)
     timer.start()
-    stepped.wait(NOW + timedelta(hours=1), stop)
+    stepped.wait(NOW + timedelta(hours=1), stop, lambda: False)
     assert stop.is_set()
     timer.join()
 

@@ -169,8 +169,17 @@ RULE = [
     (rule("kind: novelty"), "2:17: `kind: novelty` is not there yet in this version; leave this rule out"),
     *(
         (rule(f"kind: threshold, above: 5, {name}: 5"), f"2:38: `{name}` is not there yet in this version; leave it")
-        for name in ("text", "remind_every", "max_incidents")
+        for name in ("text", "max_incidents")
     ),
+    *(
+        (
+            rule(f"kind: threshold, above: 5, remind_every: {written}"),
+            "2:52: `remind_every`: write a duration of at least 1h such as 24h, or off",
+        )
+        for written in ("30m", "5", "on", "weekly", "{every: 2h}")
+    ),
+    (rule("kind: threshold, above: 5, remind_every: "), "2:52: `remind_every` is empty; write a value, or leave it"),
+    (rule("kind: threshold, above: 5, remind: 2h"), "2:38: `remind` is not known here; did you mean `remind_every`?"),
     (rule("kind: threshold, above: 5, max_series: 0"), "2:50: `max_series` must be at least 1"),
     (rule("kind: threshold, above: 5, max_series: 1_000_001"), "2:50: `max_series` must be at most 1,000,000"),
     (rule("kind: threshold, above: 5, max_series: many"), "2:50: `max_series` takes a whole number"),
@@ -485,6 +494,30 @@ def test_what_the_watcher_says_of_itself_goes_where_the_files_notify_or_its_own_
     made = config(CHANNELS + "notify: {warning: [ops], critical: [ops, pager]}\n" + written)
     assert made.meta_routes == told
     assert [made.routes[name] for name in META_RULES] == [told] * len(META_RULES)
+
+
+def test_each_rule_and_the_watcher_itself_have_their_reminders() -> None:
+    made = config(
+        """\
+rules:
+- {id: default, kind: threshold, above: 5}
+- {id: written, kind: threshold, above: 5, remind_every: 2h}
+- {id: none, kind: threshold, above: 5, remind_every: off}
+- {id: days, kind: threshold, above: 5, bucket: 1d}
+- {id: budget, kind: budget, limit: 5}
+- {id: asked-for, kind: budget, limit: 5, remind_every: 14d}
+"""
+    )
+    day = timedelta(days=1)
+    assert made.reminders == {
+        **dict.fromkeys(META_RULES, day),
+        "default": day,
+        "written": timedelta(hours=2),
+        "none": None,
+        "days": None,
+        "budget": None,
+        "asked-for": 14 * day,
+    }
 
 
 def test_feeds_are_what_rules_need_and_the_member_days_of_what_they_watch() -> None:

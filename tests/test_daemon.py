@@ -13,6 +13,7 @@ from tests.fakes.webhook_receiver import WebhookReceiver
 from tests.listening import listening
 from usage_watch import daemon
 from usage_watch.assess import Outcome
+from usage_watch.clock import Called
 from usage_watch.config import load
 from usage_watch.cycle import Cycle, Summary
 from usage_watch.deliver import Delivered
@@ -44,7 +45,7 @@ class Hurried:
     def now(self) -> datetime:
         return self.at
 
-    def wait(self, until: datetime, stop: Event) -> None:
+    def wait(self, until: datetime, stop: Event, called: Called) -> None:
         self.waits.append(until)
         self.at = max(until, self.at)
         if len(self.waits) == self.most:
@@ -118,7 +119,7 @@ def test_a_receiver_that_fails_is_waited_for_and_told_in_the_end(night: Night) -
 
 
 def test_one_event_says_what_a_cycle_did() -> None:
-    summary = Summary(Fetched(2, 75, 3, ("no",)), Outcome(), Delivered(4, ("no",)), MIDNIGHT)
+    summary = Summary(Fetched(2, 2, 75, 3, ("no",)), Outcome(), Delivered(4, ("no",)), MIDNIGHT)
     with listening() as heard:
         daemon.log(summary)
     assert heard.fields == [

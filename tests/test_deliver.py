@@ -17,7 +17,7 @@ from usage_watch.channels import LogSettings, SlackSettings, WebhookSettings
 from usage_watch.channels.base import ChannelSettings
 from usage_watch.clock import SteppedClock
 from usage_watch.core.message import Reason
-from usage_watch.core.plan import Post
+from usage_watch.core.promise import Post
 from usage_watch.deliver import Delivered, deliver
 from usage_watch.secret import SecretRef
 from usage_watch.store.alerts import AlertStore, Attempts

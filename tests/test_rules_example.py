@@ -119,6 +119,8 @@ def test_the_schema_knows_no_null_for_nothing_may_be_left_empty() -> None:
         "rules: [{id: a, kind: absence, quiet_for: 2d, severity: page}]",
         "rules: [{id: a, kind: absence, quiet_for: 2d, for_each: Model, min_active_days: 29}]",
         "rules: [{id: a, kind: threshold, above: 5, max_series: 0}]",
+        "rules: [{id: a, kind: threshold, above: 5, remind_every: on}]",
+        "rules: [{id: a, kind: threshold, above: 5, remind_every: 24}]",
         "meta: [ops]",
         "meta: {notify: ops}",
         "rules: [{id: a, kind: zscore, method: seasonal}]",

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from usage_watch import meta
 from usage_watch.core.compose import Form, compose
+from usage_watch.core.decisions import decisions
 from usage_watch.core.episode import Findings, Run, fold, looks_over, runs
 from usage_watch.core.incident import Explain, Gone, Happening, Incident, RuleRecord, close, ended_here, reconcile
 from usage_watch.core.message import Reason, RuleName
-from usage_watch.core.plan import Decision, Notification, Post, Routes, Told, plan
+from usage_watch.core.plan import Plan, Routes, Terms, plan, taken_back
+from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.core.series import DAY, Feed, FeedHistory, History
+from usage_watch.core.silence import Orders
 from usage_watch.core.units import from_epoch, quantity, to_epoch
 from usage_watch.rules import FileDefaults, Rule
 
@@ -39,6 +43,10 @@ class Ledger:
     """All open ones, and those that ended since `known_from`."""
     told: Sequence[Told] = ()
     """Everything told about these incidents, oldest first."""
+    orders: Orders = field(default_factory=Orders)
+    """What people said about being told."""
+    held: AbstractSet[Decision] = frozenset()
+    """What was held back so far, and is not to be noted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Desk:
     defaults: FileDefaults
     routes: Routes
     form: Form
+    remind: Mapping[str, timedelta | None] = field(default_factory=dict)
+    """For each rule's id the time to the first reminder; no reminders where it is None or left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ class Outcome:
     """New or changed ones."""
     decisions: tuple[Decision, ...] = ()
     posts: tuple[Post, ...] = ()
+    recalled: frozenset[str] = frozenset()
+    """Ids of earlier posts that wait and are not to be sent any more."""
     next_at: datetime | None = None
     """When there may be something to say though nothing new is read; None where there is no such instant."""
 
@@ -122,11 +134,13 @@ def assess(
     sight = replace(sight, left_out={rule.id: rule.left_out(history[rule.feed]) for rule in rules})
     incidents += _own_incidents(meta.happenings(sight, desk.form.zone, now), own, now)
     before = {incident.id: incident for incident in ledger.incidents}
-    notifications = plan(incidents, before, ledger.told, desk.routes, desk.form.targets, now)
-    incidents = _counted(incidents, notifications)
+    terms = Terms(desk.routes, desk.form.targets, desk.remind, ledger.orders)
+    planned = plan(incidents, before, ledger.told, terms, now)
+    incidents = _counted(incidents, planned.notifications)
     by_id = {rule.id: rule for rule in rules}
-    outcome = _outcome(records, incidents, notifications, history, ledger, by_id, desk, now)
-    return replace(outcome, next_at=meta.next_at(sight, now))
+    outcome = _outcome(records, incidents, planned, terms, history, ledger, by_id, desk, now)
+    instants = (planned.next_at, meta.next_at(sight, now))
+    return replace(outcome, next_at=min((at for at in instants if at is not None), default=None))
 
 
 def _without_rule(incident: Incident, now: datetime) -> Incident:
@@ -270,7 +284,8 @@ def _counted(incidents: Iterable[Incident], notifications: Iterable[Notification
 def _outcome(
     records: Iterable[RuleRecord],
     incidents: Sequence[Incident],
-    notifications: Sequence[Notification],
+    planned: Plan,
+    terms: Terms,
     history: History,
     ledger: Ledger,
     rules: Mapping[str, Rule],
@@ -281,52 +296,11 @@ def _outcome(
     by_id = {incident.id: incident for incident in incidents}
     until = {rule.id: history[rule.feed].data_until for rule in rules.values()}
     fresh = {rule_id: from_epoch(at) for rule_id, at in until.items() if at is not None}
+    told = taken_back(ledger.told, planned.recalled)
     return Outcome(
         rules=tuple(record for record in records if ledger.rules.get(record.id) != record),
         incidents=tuple(incident for incident in incidents if before.get(incident.id) != incident),
-        decisions=tuple(_decisions(incidents, before, notifications, by_id, desk.routes)),
-        posts=tuple(compose(notifications, by_id, ledger.told, fresh, desk.form, now)),
+        decisions=tuple(decisions(incidents, before, planned, ledger.held, terms)),
+        posts=tuple(compose(planned.notifications, by_id, told, fresh, desk.form, now)),
+        recalled=planned.recalled,
     )
-
-
-def _decisions(
-    incidents: Iterable[Incident],
-    before: Mapping[str, Incident],
-    notifications: Sequence[Notification],
-    by_id: Mapping[str, Incident],
-    routes: Routes,
-) -> Iterator[Decision]:
-    """Why each thing was told, and why what is new was not."""
-    told = {notification.incident_id for notification in notifications}
-    for key in notifications:
-        yield Decision(key.incident_id, key.target, key.reason, True, _why(key, by_id[key.incident_id]))
-    for incident in incidents:
-        known = before.get(incident.id)
-        if incident.id not in told and (known is None or (incident.open and incident.rank > known.rank)):
-            yield Decision(incident.id, None, Reason.FIRED, False, _why_not(incident, routes))
-
-
-def _why(key: Notification, incident: Incident) -> str:
-    return {
-        Reason.FIRED: f"It is open at {incident.severity}.",
-        Reason.ESCALATED: f"It rose to {incident.severity}.",
-        Reason.UPDATED: "What was told is not how it stands now.",
-        Reason.RESOLVED: "It has ended.",
-        Reason.FIRED_AND_ENDED: "It had ended before it could be told.",
-        Reason.RETRACTED: incident.closed or "It was revised away.",
-        Reason.CLOSED: incident.closed or "It was closed.",
-    }[key.reason]
-
-
-def _why_not(incident: Incident, routes: Routes) -> str:
-    if incident.history:
-        return "It was over before its rule was first seen: history."
-    if incident.closed is not None:
-        return f"It was closed before it could be told: {incident.closed}"
-    if not routes.get(incident.rule.id, {}).get(incident.severity):
-        return f"No channel is listed for {incident.severity}."
-    if incident.looks_over:
-        return "It looks over, and that for too long to be news."
-    if incident.open:
-        return "That level was told before."
-    return "It had ended before it could be told, too long ago to be news."

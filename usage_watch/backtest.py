@@ -2,7 +2,8 @@
 
 Each rule is judged again at every hour at which something of its feed became known, over what was known then, and its
 ledger is kept in memory: every post counts as sent. What nobody can tell any more of the past is left out: what failed
-to be delivered, and what the watcher said of itself.
+to be delivered, and what the watcher said of itself. So are reminders: how many come of an alert follows from how long
+it stood open and from when somebody acknowledged it, which is not a matter of the rules that are tried.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from usage_watch.assess import REACH, Desk, Ledger, assess, known_from, wanted
 from usage_watch.core.incident import Incident, RuleRecord
 from usage_watch.core.message import Reason
 from usage_watch.core.periods import Calendar, Every, between
-from usage_watch.core.plan import Notification, Target, Told
+from usage_watch.core.promise import Notification, Target, Told
 from usage_watch.core.series import HOUR, Feed, History
 from usage_watch.core.units import from_epoch, to_epoch
 from usage_watch.meta import Sight
@@ -114,9 +115,11 @@ def replay(
 ) -> Replay:
     """What these rules would have told from `since` to `until`.
 
-    Each speaks as a rule that was new at `since`: what was open then is told once, and what had ended is history.
+    Each speaks as a rule that was new at `since`: what was open then is told once, and what had ended is history. It
+    reminds of nothing, whatever the desk says.
     """
-    found = [each for rule in rules for each in _rehearsed(rule, knowledge[rule.feed], desk, since, until, progress)]
+    quiet = replace(desk, remind={})
+    found = [each for rule in rules for each in _rehearsed(rule, knowledge[rule.feed], quiet, since, until, progress)]
     incidents = {incident.id: incident for _, incident in found}
     return Replay(
         told=tuple(sorted((telling for telling, _ in found), key=lambda telling: telling.at)),
@@ -164,7 +167,7 @@ class _Rehearsal:
         outcome = assess([self.rule], history, ledger, self.desk, Sight(), now, reach)
         self.records |= {record.id: record for record in outcome.rules}
         self.incidents |= {incident.id: incident for incident in outcome.incidents}
-        self.told += [Told(key, post.conversation, now, counts=True) for post in outcome.posts for key in post.keys]
+        self.told += [Told(key, post.conversation, now, post.id) for post in outcome.posts for key in post.keys]
         return [Telling(now, key, self.incidents[key.incident_id]) for post in outcome.posts for key in post.keys]
 
     def reach(self, change: Change) -> timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -19,6 +19,10 @@ GLANCE = 30.0
 """Seconds after which a waiting daemon looks at the clock again: it may have been set."""
 
 
+Called = Callable[[], bool]
+"""Whether there is something to do before its time."""
+
+
 class Clock(Protocol):
     """Tells the time, and waits."""
 
@@ -26,8 +30,8 @@ class Clock(Protocol):
         """The time, aware and in UTC."""
         ...
 
-    def wait(self, until: datetime, stop: Event) -> None:
-        """Return when it is `until`, or when `stop` is set."""
+    def wait(self, until: datetime, stop: Event, called: Called) -> None:
+        """Return when it is `until`, when `stop` is set, or (looked at now and then) when `called` says so."""
         ...
 
 
@@ -37,12 +41,12 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def wait(self, until: datetime, stop: Event) -> None:
+    def wait(self, until: datetime, stop: Event, called: Called) -> None:
         # A clock that is set back must not stretch the wait, one that is set forward must cut it short.
         deadline = time.monotonic() + (until - self.now()).total_seconds()
         while not stop.is_set():
             left = min((until - self.now()).total_seconds(), deadline - time.monotonic())
-            if left <= 0:
+            if left <= 0 or called():
                 return
             stop.wait(min(left, GLANCE))
 
@@ -56,7 +60,8 @@ class SteppedClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(float(self._path.read_text()), UTC)
 
-    def wait(self, until: datetime, stop: Event) -> None:
+    def wait(self, until: datetime, stop: Event, called: Called) -> None:
+        # Whoever steps it decides what happens when: `called` is not asked.
         while not stop.is_set() and self.now() < until:
             stop.wait(0.002)
 

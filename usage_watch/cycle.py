@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event
 from types import TracebackType
 from typing import Self
 
 from usage_watch import meta
-from usage_watch.assess import Desk, Ledger, Outcome, assess, known_from, wanted
+from usage_watch.assess import REACH, Desk, Ledger, Outcome, assess, known_from, wanted
 from usage_watch.clock import Clock
 from usage_watch.config import Config
 from usage_watch.core.compose import Form
-from usage_watch.core.plan import Target
+from usage_watch.core.promise import Post, Target
 from usage_watch.core.series import Feed
-from usage_watch.deliver import Delivered, deliver
-from usage_watch.fetch import Asking, Fetched, Progress, fetch, silent
+from usage_watch.core.silence import Orders
+from usage_watch.core.targetstate import TargetState
+from usage_watch.deliver import Delivered, Dispatch
+from usage_watch.fetch import Asking, Fetched, Progress, fetch, seen_at, silent
 from usage_watch.meta import Sight
 from usage_watch.rules import Rule
 from usage_watch.source.client import AnalyticsClient
@@ -28,6 +30,8 @@ from usage_watch.store.alerts import AlertStore
 from usage_watch.store.database import Database
 from usage_watch.store.history import HistoryStore
 from usage_watch.store.outbox import Outbox
+from usage_watch.store.silences import SilenceStore
+from usage_watch.store.targets import TargetStore
 
 SEEN_BACK = timedelta(days=2)
 
@@ -53,14 +57,23 @@ class Cycle:
         stop: Event,
         environ: Mapping[str, str] = os.environ,
         progress: Progress = silent,
+        thorough: bool = False,
     ) -> None:
+        """`thorough`: wait for slow channels too, since there may be no later cycle to hear of them in."""
         self._config, self._clock, self._stop = config, clock, stop
-        self._environ, self._progress = environ, progress
-        self._history, self._alerts, self._outbox = HistoryStore(database), AlertStore(database), Outbox(database)
+        self._progress, self._thorough = progress, thorough
+        self._database, self._stores = database, Stores(database)
         self._rules = config.enabled
         self._desk = desk(config)
+        self._judged: Outcome | None = None
+        self._called = False
+        self._ahead = timedelta()
+        self._health: Health = ()
+        self._stores.targets.keep({name: channel.digest for name, channel in config.channels.items()})
         self._exit = ExitStack()
         self._client = self._exit.enter_context(open_client(config, environ))
+        dispatch = Dispatch(Outbox(database), config.channels, environ, clock, stop)
+        self._dispatch = self._exit.enter_context(closing(dispatch))
 
     def __enter__(self) -> Self:
         return self
@@ -74,24 +87,78 @@ class Cycle:
         """One whole cycle; the same with nothing to fetch when something else is due."""
         now = self._clock.now()
         asking = asking_of(self._config, now)
-        fetched = fetch(self._client, self._history, asking, now, self._stop, self._progress)
-        outcome = self._judge(now)
-        delivered = deliver(self._outbox, self._config.channels, self._environ, self._clock, self._stop)
+        fetched = fetch(self._client, self._stores.history, asking, now, self._stop, self._progress)
+        if fetched.polled:
+            # A clock that jumped ahead must not make anything due, a reminder say.
+            self._ahead = now - seen_at(self._client, now)
+        at = now - self._ahead
+        outcome = self._judge(at) if self._is_news(fetched, at) else replace(self._known, posts=())
+        delivered = self._dispatch.round(thorough=self._thorough)
+        if self._has_turned(at):
+            # That a channel fails, or is well again, is told at once, through another.
+            outcome = self._judge(at, outcome.posts)
+            delivered += self._dispatch.round(thorough=self._thorough)
         return Summary(fetched, outcome, delivered, self._next(asking, outcome, now))
 
-    def _judge(self, now: datetime) -> Outcome:
-        """load -> assess -> commit."""
-        ledger = load_ledger(self._alerts, self._rules, self._desk, now)
-        history = self._history.load(wanted(self._rules, ledger.incidents, self._desk, now))
-        sight = load_sight(self._history, self._config.feeds(), ledger, now)
-        outcome = assess(self._rules, history, ledger, self._desk, sight, now)
-        self._alerts.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, now)
-        return outcome
+    def called(self) -> bool:
+        """Whether another process has written something, a silence say, that this one is to heed."""
+        self._called = self._called or self._database.changed_by_others()
+        return self._called
+
+    @property
+    def _known(self) -> Outcome:
+        return self._judged or Outcome()
+
+    def _is_news(self, fetched: Fetched, now: datetime) -> bool:
+        """Whether there is anything to judge that was not when it was last done: most wakes are for deliveries."""
+        next_at = self._known.next_at
+        due = next_at is not None and next_at <= now
+        return self.called() or self._judged is None or fetched.asked > 0 or due or self._has_turned(now)
+
+    def _judge(self, now: datetime, posted: Sequence[Post] = ()) -> Outcome:
+        """load -> assess -> commit. `posted` is what this cycle has told already."""
+        stores, self._called = self._stores, False
+        ledger = load_ledger(stores, self._rules, self._desk, now)
+        history = stores.history.load(wanted(self._rules, ledger.incidents, self._desk, now))
+        sight = load_sight(stores, self._config.feeds(), ledger, now)
+        self._health = _health(sight.targets, now)
+        found = assess(self._rules, history, ledger, self._desk, sight, now)
+        stores.alerts.commit(found.incidents, found.rules, found.decisions, found.posts, now, found.recalled)
+        self._judged = replace(found, posts=(*posted, *found.posts))
+        return self._judged
+
+    def _has_turned(self, now: datetime) -> bool:
+        """Whether it goes otherwise with a channel than when that was last judged."""
+        return _health(self._stores.targets.states(now - SEEN_BACK), now) != self._health
 
     def _next(self, asking: Asking, outcome: Outcome, now: datetime) -> datetime:
-        states = [self._history.state(feed) for feed in asking.feeds]
+        states = [self._stores.history.state(feed) for feed in asking.feeds]
         poll_at = next_due(states, now, asking.poll_every)
-        return min(at for at in (poll_at, self._outbox.next_due(), outcome.next_at) if at is not None)
+        due_at = self._dispatch.next_due(self._clock.now())
+        news_at = None if outcome.next_at is None else outcome.next_at + self._ahead
+        turned_at = now if self._has_turned(now - self._ahead) else None
+        return min(at for at in (poll_at, due_at, news_at, turned_at) if at is not None)
+
+
+Health = tuple[tuple[str, bool, bool, int], ...]
+"""Of each channel: is it blocked, does it fail and lag, how many of its messages were given up."""
+
+
+def _health(targets: Iterable[TargetState], now: datetime) -> Health:
+    return tuple(
+        (each.name, each.blocked_from is not None, each.failing_from is not None and each.lags(now), len(each.given_up))
+        for each in targets
+    )
+
+
+class Stores:
+    """What is kept in a database, by its parts."""
+
+    def __init__(self, database: Database) -> None:
+        self.history = HistoryStore(database)
+        self.alerts = AlertStore(database)
+        self.silences = SilenceStore(database)
+        self.targets = TargetStore(database)
 
 
 def open_client(config: Config, environ: Mapping[str, str]) -> AnalyticsClient:
@@ -107,22 +174,27 @@ def asking_of(config: Config, now: datetime) -> Asking:
 def desk(config: Config) -> Desk:
     """What a rules file says about telling."""
     targets = {name: Target(channel.people, channel.edits) for name, channel in config.channels.items()}
-    return Desk(config.defaults, config.routes, Form(targets, config.timezone))
+    return Desk(config.defaults, config.routes, Form(targets, config.timezone), config.reminders)
 
 
-def load_ledger(alerts: AlertStore, rules: Sequence[Rule], desk: Desk, now: datetime) -> Ledger:
-    """What earlier cycles committed, as far back as it is judged again."""
+def load_ledger(stores: Stores, rules: Sequence[Rule], desk: Desk, now: datetime) -> Ledger:
+    """What earlier cycles committed, as far back as it is judged again, and what people said."""
+    alerts, since = stores.alerts, now - REACH
     incidents = alerts.incidents(known_from(rules, alerts.incidents(now), desk, now))
-    return Ledger(alerts.rules(), incidents, alerts.told([incident.id for incident in incidents]))
+    ids = [incident.id for incident in incidents]
+    orders = Orders(stores.silences.all(since), stores.silences.acks(ids))
+    return Ledger(alerts.rules(), incidents, alerts.told(ids), orders, alerts.held(ids))
 
 
-def load_sight(history: HistoryStore, feeds: Sequence[Feed], ledger: Ledger, now: datetime) -> Sight:
+def load_sight(stores: Stores, feeds: Sequence[Feed], ledger: Ledger, now: datetime) -> Sight:
     """What the watcher can see of itself: of the last two days, and of as long as something of its own is open."""
-    since = now - SEEN_BACK
+    history, since = stores.history, now - SEEN_BACK
     own = [incident.started_at for incident in ledger.incidents if incident.open and incident.rule.kind == meta.KIND]
     return Sight(
         polls=history.polls(min([since, *own])),
         feeds=[history.state(feed) for feed in feeds],
         gaps=history.gaps(),
         revisions=history.large_revisions(since),
+        targets=stores.targets.states(since),
+        late_since=meta.late_since(ledger.incidents),
     )

@@ -14,7 +14,7 @@ def run(cycle: Cycle, clock: Clock, stop: Event) -> None:
     while not stop.is_set():
         summary = cycle.run()
         log(summary)
-        clock.wait(summary.next_at, stop)
+        clock.wait(summary.next_at, stop, cycle.called)
 
 
 def log(summary: Summary) -> None:

@@ -43,8 +43,10 @@ class Asking:
 class Fetched:
     """What one round of asking brought."""
 
+    asked: int = 0
+    """Feeds that were due."""
     polled: int = 0
-    """Feeds that were read to their end."""
+    """Those of them that were read to their end."""
     new: int = 0
     """Buckets that were never fetched before."""
     changed: int = 0
@@ -57,11 +59,12 @@ def fetch(
     client: AnalyticsClient, history: HistoryStore, asking: Asking, now: datetime, stop: Event, progress: Progress
 ) -> Fetched:
     """Read every feed that is due. A feed's failure is its own, unless it is the source's as a whole."""
-    polled = new = changed = 0
+    asked = polled = new = changed = 0
     failures: list[str] = []
     gone: AnalyticsError | SecretError | None = None
     opened = client.open_for
     for state, windows in _due(history, asking, now):
+        asked += 1
         try:
             if gone is not None:
                 raise gone
@@ -79,7 +82,7 @@ def fetch(
         poll_every = poll_every_of(state.feed, asking.poll_every)
         history.read_up(state.feed, now, seen_at(client, now), poll_every, windows[0][0])
         polled += 1
-    return Fetched(polled, new, changed, tuple(dict.fromkeys(failures)))
+    return Fetched(asked, polled, new, changed, tuple(dict.fromkeys(failures)))
 
 
 def seen_at(client: AnalyticsClient, now: datetime) -> datetime:

@@ -11,7 +11,7 @@ from latedata.world import TOO_LITTLE, TOO_MUCH
 from usage_watch.assess import Desk, Ledger, Outcome, assess
 from usage_watch.core.compose import Form
 from usage_watch.core.message import Reason, Severity
-from usage_watch.core.plan import Target, Told
+from usage_watch.core.promise import Target, Told
 from usage_watch.core.series import FeedHistory, History
 from usage_watch.core.units import to_epoch
 from usage_watch.meta import Sight
@@ -66,7 +66,7 @@ class Teller:
         oldest = min([now - KEPT, *(each.started_at - KEPT for each in merged if each.open)])
         kept = [each for each in merged if each.ended_at is None or each.ended_at >= oldest]
         ids = {each.id for each in kept}
-        told = [Told(key, post.conversation, now, counts=True) for post in outcome.posts for key in post.keys]
+        told = [Told(key, post.conversation, now, post.id) for post in outcome.posts for key in post.keys]
         self._ledger = Ledger(
             {**before.rules, **{record.id: record for record in outcome.rules}},
             sorted(kept, key=lambda each: (each.started_at, each.id)),

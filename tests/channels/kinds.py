@@ -1,143 +1,218 @@
-"""Every channel kind, opened against its stand-in, for tests that hold for all of them."""
+"""Every channel kind, opened against its stand-in, for the contract that holds for all of them."""
 
 from __future__ import annotations
 
+import hmac
 import io
-import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
 
-from tests.fakes.scripted_http import Answer, Reset, ScriptedHttp, Step
-from tests.fakes.slack_api import HOOK, TOKEN, SlackApi, refusal
-from tests.fakes.smtp_server import ABORT, PASSWORD, USER, SmtpServer
+import trustme
+
+from tests.channels.inert import check_mail, check_slack, check_terminal
+from tests.fakes.scripted_http import Request, ScriptedHttp
+from tests.fakes.slack_api import HOOK, TOKEN, SlackApi
+from tests.fakes.smtp_server import PASSWORD, USER, SmtpServer
 from tests.fakes.webhook_receiver import WebhookReceiver
-from usage_watch.channels.base import Sender, Verdict
+from usage_watch.channels.base import Sender
 from usage_watch.channels.email.mail import Mailbox
-from usage_watch.channels.email.smtp import Server, SmtpSender
+from usage_watch.channels.email.smtp import Server, SmtpSender, tls_context
 from usage_watch.channels.log import LogSender
 from usage_watch.channels.slack import SlackApp, SlackHook
 from usage_watch.channels.webhook import WebhookSender
 
-TIMEOUT = 5.0
-MAILBOX = Mailbox("usage-watch@example.com", ("ana@example.com",))
+HERE = "127.0.0.1"
+PATIENT, HASTY = 5.0, 0.2
+"""Seconds: of the other side's silence, and where silence is what is tested."""
+SESSION = 0.3
+"""Seconds of a hasty mail session, all in all."""
+
+ANA, BEN = "ana@example.com", "ben@example.com"
+MAILBOX = Mailbox("usage-watch@example.com", (ANA, BEN))
+SIGNING = "the signing key"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a channel goes, and how long it waits there."""
+
+    port: int
+    host: str = HERE
+    timeout: float = PATIENT
+    tls: bool = False
+    """Over TLS from the start. (Mail has it in its kind.)"""
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self.tls else ''}://{self.host}:{self.port}"
+
+
+@cache
+def ca() -> trustme.CA:
+    """Signs what is trusted in these tests."""
+    return trustme.CA()
+
+
+@cache
+def _trust(pem: bytes) -> Any:
+    with trustme.Blob(pem).tempfile() as path:
+        return tls_context(path)
+
+
+def _mail_to(place: Place, security: str) -> Sender:
+    context = None if security == "none" else _trust(ca().cert_pem.bytes())
+    server = Server(place.host, place.port, security, context, (USER, PASSWORD))
+    session = SESSION if place.timeout == HASTY else 40.0
+    return SmtpSender(server, MAILBOX, timeout=place.timeout, session=session)
+
+
+SENDERS: dict[str, Callable[[Place], Sender]] = {
+    "slack app": lambda place: SlackApp(TOKEN, "#usage", base_url=place.url + "/api/", timeout=place.timeout),
+    "slack webhook": lambda place: SlackHook(place.url + HOOK, timeout=place.timeout),
+    "webhook": lambda place: WebhookSender(place.url + "/hook", [SIGNING.encode()], timeout=place.timeout),
+    "email none": partial(_mail_to, security="none"),
+    "email starttls": partial(_mail_to, security="starttls"),
+    "email tls": partial(_mail_to, security="tls"),
+}
+"""Each kind that goes over the network, to any place."""
+
+HTTP = ["slack app", "slack webhook", "webhook"]
+MAIL = ["email none", "email starttls", "email tls"]
 
 
 @dataclass
 class Rig:
-    """A channel and the other side of it."""
+    """A channel and the other side of it, where all is well until it is told otherwise."""
 
+    name: str
     sender: Sender
-    arrived: Callable[[], int]
-    """How many messages the other side has."""
-    fail: Callable[[Verdict], None]
-    """Make the next message end so."""
-    mend: Callable[[], None] = lambda: None
-    """Undo it, where that does not happen by itself."""
-    secrets: tuple[str, ...] = field(default=())
+    hasty: Sender
+    arrived: Callable[[], list[Any]]
+    """What the other side has read whole, in order, whether or not it said so."""
+    id_of: Callable[[Any], str]
+    """Which message it is, for those that have it already."""
+    size_of: Callable[[Any], int]
+    check: Callable[[Any], object]
+    """Fails where anything in it would be obeyed."""
+    clear: Callable[[], None]
+    secrets: tuple[str, ...] = ()
+    fake: Any = None
+    """The other side: a ScriptedHttp or an SmtpServer."""
+    yes: str = ""
+    """What an HTTP server says to a message that it takes."""
     edits: bool = False
     """Whether it corrects in place what it sent."""
+    known: bool = True
+    """Whether the other side knows a repeat by its id."""
 
 
-FAULTS: dict[Verdict, Step] = {
-    Verdict.AMBIGUOUS: Reset(),
-    Verdict.THROTTLED: Answer(429, "rate_limited", {"Retry-After": "3"}),
-    Verdict.SERVER: Answer(503, "<html>"),
-    Verdict.REJECTED: Answer(413, "<html>"),
-    Verdict.CONFIGURATION: Answer(404, "no_service"),
-}
+def _http_rig(name: str, fake: ScriptedHttp, senders: tuple[Sender, Sender], **more: Any) -> Rig:
+    def clear() -> None:
+        fake.requests.clear()
+        fake.script.clear()
+
+    return Rig(name, *senders, size_of=lambda request: len(request.body), clear=clear, fake=fake, **more)
+
+
+@contextmanager
+def _opened(name: str, port: int) -> Iterator[tuple[Sender, Sender]]:
+    make = SENDERS[name]
+    with ExitStack() as stack:
+        patient, hasty = (stack.enter_context(closing(make(Place(port, timeout=each)))) for each in (PATIENT, HASTY))
+        yield patient, hasty
 
 
 @contextmanager
 def slack_app() -> Iterator[Rig]:
-    with SlackApi() as fake:
-        faults: dict[Verdict, Step] = {
-            **FAULTS,
-            Verdict.THROTTLED: refusal("ratelimited", 429, **{"Retry-After": "3"}),
-            Verdict.REJECTED: refusal("invalid_blocks"),
-            Verdict.CONFIGURATION: refusal("not_in_channel"),
-        }
-        sender = SlackApp(TOKEN, "#usage", base_url=fake.base_url, timeout=TIMEOUT)
-        fail = _scripted(fake, faults)
-        yield Rig(sender, lambda: len(fake.messages), fail, secrets=(TOKEN,), edits=True)
+    def posts() -> list[Request]:
+        return [each for each in fake.requests if each.path == "/api/chat.postMessage"]
+
+    with SlackApi() as fake, _opened("slack app", fake.port) as senders:
+        yes = json.dumps({"ok": True, "channel": "C0USAGE", "ts": "1.1"})
+        more = {"id_of": _metadata_id, "check": lambda each: check_slack(each.json), "secrets": (TOKEN,), "yes": yes}
+        yield _http_rig("slack app", fake, senders, arrived=posts, edits=True, **more)
 
 
 @contextmanager
 def slack_hook() -> Iterator[Rig]:
-    with SlackApi() as fake:
-        sender = SlackHook(fake.hook_url, timeout=TIMEOUT)
-        yield Rig(sender, lambda: len(fake.requests), _scripted(fake, FAULTS), secrets=(HOOK, "secretsecret"))
+    with SlackApi() as fake, _opened("slack webhook", fake.port) as senders:
+        secrets = (HOOK, HOOK.rpartition("/")[2])
+        more = {"id_of": _metadata_id, "check": lambda each: check_slack(each.json), "secrets": secrets, "yes": "ok"}
+        yield _http_rig("slack webhook", fake, senders, arrived=lambda: fake.requests, **more)
+
+
+def _metadata_id(request: Request) -> str:
+    return str(request.json["metadata"]["event_payload"]["id"])
 
 
 @contextmanager
 def webhook() -> Iterator[Rig]:
-    with WebhookReceiver() as fake:
-        sender = WebhookSender(fake.url("/hook"), [b"signing key"], timeout=TIMEOUT)
-        with closing(sender):
-            yield Rig(sender, lambda: len(fake.requests), _scripted(fake, FAULTS), secrets=("signing key",))
+    with WebhookReceiver() as fake, _opened("webhook", fake.port) as senders:
+        more = {"id_of": lambda each: each.headers["webhook-id"], "check": _check_signed, "secrets": (SIGNING,)}
+        yield _http_rig("webhook", fake, senders, arrived=lambda: fake.requests, **more)
+
+
+def _check_signed(request: Request) -> None:
+    id, timestamp = (request.headers[f"webhook-{name}"] for name in ("id", "timestamp"))
+    digest = hmac.digest(SIGNING.encode(), f"{id}.{timestamp}.".encode() + request.body, "sha256")
+    assert request.headers["webhook-signature"] == "v1," + b64encode(digest).decode()
+    assert request.json["id"] == id
 
 
 @contextmanager
-def email() -> Iterator[Rig]:
-    replies = {
-        Verdict.AMBIGUOUS: {"DATA": ABORT},
-        Verdict.NOT_SENT: {"MAIL": ABORT},
-        Verdict.SERVER: {"DATA": "451 later"},
-        Verdict.REJECTED: {"DATA": "554 no"},
-        Verdict.CONFIGURATION: {"MAIL": "550 no"},
-    }
-    with SmtpServer(login=True) as fake:
-        server = Server("127.0.0.1", fake.port, "none", None, (USER, PASSWORD))
+def email(security: str) -> Iterator[Rig]:
+    def clear() -> None:
+        fake.mails.clear()
+        fake.replies.clear()
+
+    cert = None if security == "none" else ca().issue_cert(HERE)
+    name = f"email {security}"
+    with SmtpServer(security, cert=cert, login=True) as fake, _opened(name, fake.port) as (patient, hasty):
+        plain = b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
         yield Rig(
-            SmtpSender(server, MAILBOX, timeout=TIMEOUT),
-            lambda: len(fake.mails),
-            lambda verdict: fake.replies.update(replies[verdict]),
-            fake.replies.clear,
-            (PASSWORD,),
+            name,
+            patient,
+            hasty,
+            arrived=lambda: fake.mails,
+            id_of=lambda each: str(each.read["Message-ID"]),
+            size_of=lambda each: len(each.raw),
+            check=lambda each: check_mail(each.raw),
+            clear=clear,
+            secrets=(PASSWORD, b64encode(PASSWORD.encode()).decode(), plain),
+            fake=fake,
         )
+
+
+class _Tape(io.StringIO):
+    """Keeps each message by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.blocks.append(text)
+        return len(text)
 
 
 @contextmanager
 def log() -> Iterator[Rig]:
-    stream = io.StringIO()
+    tape = _Tape()
+    sender = LogSender(tape)
     yield Rig(
-        LogSender(stream),
-        lambda: stream.getvalue().count("times in"),
-        lambda verdict: stream.close(),
+        "log", sender, sender, lambda: tape.blocks, lambda _: "", len, check_terminal, tape.blocks.clear, known=False
     )
-
-
-def _scripted(fake: ScriptedHttp, faults: Mapping[Verdict, Step]) -> Callable[[Verdict], None]:
-    return lambda verdict: fake.script.append(faults[verdict])
 
 
 KINDS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {
     "slack app": slack_app,
     "slack webhook": slack_hook,
     "webhook": webhook,
-    "email": email,
+    **{f"email {security}": partial(email, security) for security in ("none", "starttls", "tls")},
     "log": log,
 }
-
-OVER_HTTP = [Verdict.AMBIGUOUS, Verdict.THROTTLED, Verdict.SERVER, Verdict.REJECTED, Verdict.CONFIGURATION]
-FAILURES = {
-    "slack app": OVER_HTTP,
-    "slack webhook": OVER_HTTP,
-    "webhook": OVER_HTTP,
-    "email": [Verdict.AMBIGUOUS, Verdict.NOT_SENT, Verdict.SERVER, Verdict.REJECTED, Verdict.CONFIGURATION],
-    "log": [Verdict.NOT_SENT],
-}
-"""What `fail` can do to each kind."""
-
-
-def unreachable() -> dict[str, Sender]:
-    """Each kind that goes over the network, against a port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/"
-    return {
-        "slack app": SlackApp(TOKEN, "#usage", base_url=url),
-        "slack webhook": SlackHook(url),
-        "webhook": WebhookSender(url),
-        "email": SmtpSender(Server("127.0.0.1", port, "none", None, None), MAILBOX),
-    }

@@ -132,6 +132,14 @@ def blind(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
     return notice(reason, **{"rule": rule, "evidence": evidence, "incident_id": "inc_0d4e", **changes})
 
 
+def days_later(*news: Notice, **changes: Any) -> Message:
+    """Decided two days and an hour after the start, at 14:00 in Berlin, on data until 13:00."""
+    decided_at = NOON + timedelta(days=2, hours=1)
+    stands = tuple(replace(each, reason=Reason.FIRED) if each.reason.firing else each for each in news)
+    said = message(*news, standing=stands, decided_at=decided_at, data_until=decided_at - HOUR)
+    return replace(said, **changes)
+
+
 def message(*news: Notice, **changes: Any) -> Message:
     """Decided at 15:10 in Berlin, on data until 14:00; after an end at 20:10."""
     news = news or (notice(),)

@@ -13,13 +13,14 @@ import pytest
 import trustme
 from pydantic import TypeAdapter, ValidationError
 
-from tests.channels.samples import EVIDENCE, delivery, member_day, message, notice
+from tests.channels.samples import EVIDENCE, delivery, hostile, member_day, message, notice
 from tests.fakes.smtp_server import ABORT, HANG, PASSWORD, USER, ScriptedSmtp, SmtpServer
 from usage_watch.channels import AnyChannel, EmailSettings
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.email.mail import ForgedHeaderError, Mailbox, header_text, mail, read_back
 from usage_watch.channels.email.smtp import Server, SmtpSender, tls_context
 from usage_watch.core.message import Conversation, Delivery, Fact, Reason
+from usage_watch.core.wording import news
 from usage_watch.errors import SecretError, UsageError
 from usage_watch.secret import complaints
 
@@ -130,6 +131,52 @@ def test_lines_that_begin_with_dots_arrive_as_they_were() -> None:
     assert {".         one", "..        two"} <= set(text.get_content().splitlines())
 
 
+# The least
+
+
+def test_the_least_is_a_plain_mail_of_a_line_and_a_way_to_go_on() -> None:
+    conversation = Conversation("cnv_0a1b2c3d4e5f", "usage-watch: " + "é" * 300, None)
+    with SmtpServer() as server:
+        assert sent(server, delivery(minimal=True, conversation=conversation)).verdict is Verdict.SENT
+    [one] = server.mails
+    assert one.read.get_content_type() == "text/plain"
+    assert one.read.get_content().splitlines() == [
+        news(message()).line,
+        "",
+        "Look closer: usage-watch alerts show inc_4f2a9c81d07be6a35c11",
+    ]
+    assert len(one.read["Subject"]) == 80
+    assert one.read["Message-ID"] == "<cnv_0a1b2c3d4e5f@example.com>"
+
+
+def test_the_least_stays_in_its_thread() -> None:
+    raw, message_id = mail(delivery(message(notice(Reason.RESOLVED)), ref="<x>", minimal=True), MAILBOX)
+    read = message_from_bytes(raw)
+    assert read["Message-ID"] == message_id == "<ntf_5e6f7a8b9c0d@example.com>"
+    assert read["In-Reply-To"] == read["References"] == "<cnv_0a1b2c3d4e5f@example.com>"
+    assert read["Subject"] == "Re: usage-watch: hourly-credits, 22 Nov 13:00"
+
+
+@pytest.mark.parametrize("text", ["é" * 9_000, "🔴" * 9_000, "a\r\n.\r\n" * 900, "=?utf-8?q?hi=0D=0AX-Evil=3A_1?=" * 9])
+def test_the_least_of_a_huge_message_is_small(text: str) -> None:
+    subject = Conversation("cnv_1", text, None)
+    [huge] = hostile(text).news
+    said = message(replace(huge, incident_id="inc_4f2a9c81d07be6a35c11"))  # which comes from nowhere else
+    raw, _ = mail(delivery(said, minimal=True, conversation=subject), MAILBOX)
+    assert len(raw) < 3_000
+    assert "X-Evil" not in message_from_bytes(raw)
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+def test_a_repeat_is_the_same_mail(minimal: bool) -> None:
+    first, repeat = (mail(delivery(minimal=minimal, unsure=unsure), MAILBOX)[0] for unsure in (False, True))
+    assert first == repeat
+
+
+def test_of_a_mails_repeats_its_id_is_said() -> None:
+    assert sender(1).about_repeats(Attempt(Verdict.SENT)) == "A repeat has the same Message-ID."
+
+
 # Headers that cannot be forged
 
 FORGERIES = [
@@ -177,6 +224,16 @@ NAMES = ["A", "MIME-Version", "Content-Type"]
 
 def test_a_mail_that_reads_back_as_it_was_set_may_go() -> None:
     assert read_back(GOOD, NAMES) == GOOD
+
+
+LEAST = b"A: 1\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nx\r\n"
+
+
+def test_a_mail_has_the_parts_that_it_should_have() -> None:
+    assert read_back(LEAST, NAMES, 0) == LEAST
+    for raw, expected in ((LEAST, 2), (GOOD, 0)):
+        with pytest.raises(ForgedHeaderError):
+            read_back(raw, NAMES, expected)
 
 
 FORGED = {
@@ -247,7 +304,12 @@ def test_tls_to_a_port_that_speaks_none_says_so(cafile: str) -> None:
 
 LOGINS = {
     "wrong": ({}, "not it", Verdict.CONFIGURATION, "The mail server refuses the log-in (535): check `username`"),
-    "not now": ({"AUTH": "454 later"}, PASSWORD, Verdict.SERVER, "The mail server cannot check the log-in now (454)."),
+    "not now": (
+        {"AUTH": "454 later"},
+        PASSWORD,
+        Verdict.SERVER,
+        "The mail server refuses the log-in (454): it cannot check it now.",
+    ),
 }
 
 
@@ -294,7 +356,7 @@ REPLIES: dict[str, tuple[dict[str, str], Verdict, str]] = {
     "forwarded": ({BEN: "251 will forward"}, Verdict.SENT, ""),
     "all recipients": (
         {ANA: "550 who?", BEN: "551 no"},
-        Verdict.REJECTED,
+        Verdict.CONFIGURATION,
         "The mail server refused 2 of 2 recipients (550, 551)",
     ),
     "all later": (
@@ -330,20 +392,24 @@ def test_every_reply_has_its_class(replies: dict[str, str], verdict: Verdict, sa
 
 
 WORDS: dict[str, tuple[tuple[str, ...], Verdict, str]] = {
-    "no service": (("554 no service",), Verdict.CONFIGURATION, "The mail server refuses the session (554)."),
-    "busy": (("421 busy",), Verdict.SERVER, "The mail server refuses the session (421)."),
+    "no service": (
+        ("554 no service",),
+        Verdict.CONFIGURATION,
+        "The mail server refuses the session (554): no service.",
+    ),
+    "busy": (("421 busy",), Verdict.SERVER, "The mail server refuses the session (421): busy."),
     "not welcome": (
         ("220 hi", "550 no", "550 no"),
         Verdict.CONFIGURATION,
-        "The mail server refuses the session (550).",
+        "The mail server refuses the session (550): no.",
     ),
     "no words": ((), Verdict.NOT_SENT, "The mail server did not get the mail: "),
     "no mail today": (
         ("220 hi", "250 hi", "250 ok", "250 ok", "250 ok", "554 no"),
-        Verdict.REJECTED,
+        Verdict.CONFIGURATION,
         "The mail server takes no mail (554): no.",
     ),
-    "nonsense": (("220 hi", "250 hi", "\x1b[31m"), Verdict.SERVER, "The mail server refused the sender (-1)"),
+    "nonsense": (("220 hi", "250 hi", "\x1b[31m"), Verdict.SERVER, "The mail server gave a reply that SMTP does not"),
 }
 
 

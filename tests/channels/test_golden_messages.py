@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.channels.samples import HOUR, NOON, blind, delivery, frozen, member_day, message, notice
+from tests.channels.samples import HOUR, NOON, blind, days_later, delivery, frozen, member_day, message, notice
 from tests.fakes.slack_api import TOKEN, SlackApi
 from usage_watch.channels.base import Verdict
 from usage_watch.channels.email.mail import Mailbox, mail
@@ -36,6 +36,8 @@ ANA_OVER, BEN_OVER = (
     member_day(f"{name}@example.com", used, Reason.RESOLVED) for name, used in [("ana", 21_400), ("ben", 2_900)]
 )
 
+ANA_STILL, CLEO_STILL = (replace(each, reason=Reason.REMINDER) for each in (ANA, CLEO))
+
 ANA_BACK, BEN_BACK = (
     member_day(
         f"{name}@example.com",
@@ -50,8 +52,10 @@ UNSURE = notice(labels=MODEL, looks_over=True)
 
 ONE: dict[str, Message] = {
     **{reason.value: message(notice(reason, labels=MODEL)) for reason in Reason},
+    "reminder": days_later(notice(Reason.REMINDER, labels=MODEL)),
     "updated": message(replace(UNSURE, reason=Reason.UPDATED), standing=(UNSURE,)),
     "meta-fired": message(blind(), data_until=None),
+    "meta-reminder": days_later(blind(Reason.REMINDER), data_until=None),
     "meta-resolved": message(blind(Reason.RESOLVED), data_until=None),
 }
 SEVERAL: dict[str, Message] = {
@@ -61,6 +65,8 @@ SEVERAL: dict[str, Message] = {
     ),
     "several-resolved": message(ANA_OVER, BEN_OVER),
     "several-closed": message(*(member_day(f"{n}@example.com", 3_000, Reason.CLOSED) for n in "ab")),
+    "several-reminded": days_later(ANA_STILL, replace(BEN, reason=Reason.REMINDER), CLEO_STILL),
+    "some-new": days_later(BEN, ANA_STILL, CLEO_STILL),
     "some-ended": message(ANA_OVER, standing=(ANA_OVER, BEN, CLEO)),
     "several-came-and-went": message(*(replace(each, reason=Reason.FIRED_AND_ENDED) for each in (ANA_OVER, BEN_OVER))),
     "several-taken-back": message(ANA_BACK, BEN_BACK),

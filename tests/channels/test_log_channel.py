@@ -57,6 +57,26 @@ def test_a_stream_that_knows_few_letters_gets_those() -> None:
     stream.close()
 
 
+def test_what_may_be_a_repeat_says_so() -> None:
+    stream = io.StringIO()
+    LogSender(stream).send(delivery(unsure=True))
+    assert stream.getvalue().endswith("times in Europe/Berlin · may be a repeat: an earlier attempt got no answer\n\n")
+
+
+@pytest.mark.parametrize("unsure", [False, True])
+def test_the_least_is_a_line(unsure: bool) -> None:
+    stream = io.StringIO()
+    LogSender(stream).send(delivery(hostile("\x1b[31m" + "é\n" * 3_000), minimal=True, unsure=unsure))
+    assert len(stream.getvalue().encode()) < 3_000
+    assert stream.getvalue().strip().isprintable()
+    assert stream.getvalue().count("\n") == 2
+    assert ("(may be a repeat: " in stream.getvalue()) is unsure
+
+
+def test_of_a_logs_repeats_there_is_nothing_to_say() -> None:
+    assert LogSender(io.StringIO()).about_repeats(Attempt(Verdict.SENT)) == ""
+
+
 FAILED = Attempt(Verdict.NOT_SENT, "Standard output takes no more: is it closed, or the disk full?")
 
 

@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tests.channels.samples import delivery, hostile, member_day, message, notice
-from tests.fakes.scripted_http import Answer, Hang, Reset, Step
+from tests.channels.samples import EVIDENCE, delivery, hostile, member_day, message, notice
+from tests.fakes.scripted_http import Answer, Drip, Hang, Reset, Step
 from tests.fakes.slack_api import HOOK, TOKEN, SlackApi, refusal, texts
 from usage_watch.channels import AnyChannel, SlackSettings
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.slack import SlackApp, SlackHook
 from usage_watch.core.message import Delivery, Fact, Reason, Severity
+from usage_watch.core.wording import news, standing
 from usage_watch.errors import SecretError
 from usage_watch.secret import complaints
 
@@ -262,6 +263,60 @@ def test_strange_texts_are_taken_too(slack: SlackApi, text: str) -> None:
     assert SlackHook(slack.hook_url).send(delivery(hostile(text))).verdict is Verdict.SENT
 
 
+# The least
+
+HUGE = "&" * 2_000 + "🔴" * 2_000 + "é" * 2_000
+REFUSED_WHOLE = [Reason.FIRED, Reason.RESOLVED, Reason.UPDATED]
+
+
+@pytest.mark.parametrize("reason", REFUSED_WHOLE)
+@pytest.mark.parametrize("begun_before", [False, True])
+def test_what_was_refused_goes_as_one_short_line(slack: SlackApi, reason: Reason, begun_before: bool) -> None:
+    ref = begun(slack) if begun_before else None
+    slack.requests.clear()
+    assert app(slack).send(delivery(hostile(HUGE, reason), ref=ref, minimal=True)).verdict is Verdict.SENT
+    for request in slack.requests:
+        assert len(request.body) < 3_000
+        assert not request.json.get("blocks")
+        assert request.json["text"]
+        assert "\n" not in request.json["text"]
+        assert request.json["metadata"]["event_payload"]["id"] == "ntf_5e6f7a8b9c0d"
+
+
+def test_the_least_says_what_happened_and_nothing_more(slack: SlackApi) -> None:
+    assert app(slack).send(delivery(minimal=True)).verdict is Verdict.SENT
+    assert slack.requests[0].json == {
+        "channel": "#usage",
+        "text": news(message()).line,
+        "mrkdwn": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "parse": "none",
+        "link_names": False,
+        "metadata": {
+            "event_type": "usage_watch_alert",
+            "event_payload": {"id": "ntf_5e6f7a8b9c0d", "rule": "hourly-credits", "reason": "fired"},
+        },
+    }
+
+
+def test_the_least_takes_the_place_of_the_blocks_that_were_there(slack: SlackApi) -> None:
+    ref = begun(slack)
+    assert app(slack).send(delivery(CORRECTED, ref=ref, minimal=True)).verdict is Verdict.SENT
+    [first] = slack.messages.values()
+    assert first.edits[-1]["blocks"] == []
+    assert first.edits[-1]["text"] == standing(CORRECTED).line
+
+
+def test_the_least_may_be_a_repeat_too(slack: SlackApi) -> None:
+    slack.scopes = {"chat:write"}
+    app(slack).send(delivery(minimal=True, unsure=True))
+    SlackHook(slack.hook_url).send(delivery(minimal=True, unsure=True))
+    for request in (slack.requests[-2], slack.requests[-1]):
+        assert request.json["text"] == f"{news(message()).line} (may be a repeat: an earlier attempt got no answer)"
+        assert "blocks" not in request.json
+
+
 # Outcomes
 
 MEANT = {
@@ -368,6 +423,31 @@ def test_every_answer_has_its_class(slack: SlackApi, step: Step, verdict: Verdic
     assert attempt.detail.startswith(("Slack ", "The answer was not Slack's"))
     assert "inside" not in attempt.detail
     assert len(slack.requests) == 1
+
+
+def test_an_answer_that_says_a_long_message_back_is_read_whole(slack: SlackApi) -> None:
+    wide = "𝒳" * 800  # twelve bytes each in Slack's JSON
+    facts = tuple(Fact(wide, wide) for _ in range(12))
+    evidence = replace(EVIDENCE, summary=wide, facts=facts)
+    long = message(*(member_day(f"{n}{wide}", 30_000 + n, evidence=evidence) for n in range(20)))
+    assert app(slack).send(delivery(long)).ref == "C0USAGE/1700000000.000001"
+    [posted] = slack.messages.values()
+    assert len(json.dumps(posted.payload)) > 64 * 1024
+
+
+BROKEN_OFF: dict[str, Step] = {
+    "in the middle": Answer(200, '{"ok": true, "chan', {"Content-Length": "500"}),
+    "never": Drip(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+}
+
+
+@pytest.mark.parametrize("step", BROKEN_OFF.values(), ids=BROKEN_OFF.keys())
+def test_an_answer_that_does_not_end_leaves_it_open_whether_the_message_arrived(slack: SlackApi, step: Step) -> None:
+    slack.script.extend([step, step])
+    for sender in (app(slack, timeout=0.2), SlackHook(slack.hook_url, timeout=0.2)):
+        attempt = sender.send(delivery())
+        assert attempt.verdict is Verdict.AMBIGUOUS
+        assert attempt.detail.startswith("Slack may have got the message: ")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -525,6 +605,10 @@ def test_a_webhook_url_that_is_none_is_refused_without_being_shown() -> None:
 def test_a_missing_token_is_told_when_the_channel_is_opened() -> None:
     with pytest.raises(SecretError, match="env T is not set"):
         settings(token={"env": "T"}, channel="#x").connect({})
+
+
+def test_slack_is_told_no_more_than_a_message_a_second() -> None:
+    assert SlackSettings.pace == timedelta(seconds=1)
 
 
 def test_people_get_one_message_for_all() -> None:

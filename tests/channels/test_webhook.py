@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.channels.samples import EVIDENCE, NOON, blind, delivery, message, notice
+from tests.channels.samples import EVIDENCE, NOON, RULE, blind, delivery, message, notice
 from tests.fakes.scripted_http import Answer, Drip, Flood, Hang, Reset
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch import __version__
@@ -106,6 +106,51 @@ def test_the_body_is_the_contract(receiver: WebhookReceiver) -> None:
         "data_until": "2026-11-22T13:00:00Z",
         "sent_at": "2026-11-22T14:10:03Z",
     }
+
+
+# The least
+
+
+def keys(part: object) -> object:
+    """The shape of a body: its keys, all the way down; of lists nothing."""
+    return {name: keys(value) for name, value in part.items()} if isinstance(part, dict) else None
+
+
+def test_the_least_has_every_key_of_the_contract_and_what_is_short_as_it_was() -> None:
+    labelled = message(notice(labels={"Model": "claude-opus-4-8"}, part="team \t 1"))
+    whole, least = (json.loads(webhook_body(delivery(labelled, minimal=minimal))) for minimal in (False, True))
+    assert list(least) == list(whole)
+    assert keys(least) == keys(whole)
+    assert least == {**whole, "facts": [], "contributors": []}
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 9_000, "é" * 9_000, "🔴" * 9_000, '"' * 9_000, "\x01" * 9_000, "\ud800" * 9_000]
+)
+def test_the_least_of_a_huge_message_is_small(text: str) -> None:
+    evidence = replace(EVIDENCE, unit=text, summary=text, after=text)
+    labels = {f"{n}{text}": text for n in range(12)}
+    rule = replace(RULE, title=text, runbook=f"https://example.com/{text}")
+    huge = notice(Reason.CLOSED, evidence=evidence, labels=labels, rule=rule, part=text, note=text)
+    body = webhook_body(delivery(message(huge), minimal=True))
+    assert len(body) < 3_000
+    least = json.loads(body)
+    assert (least["facts"], least["contributors"], least["rule"]["runbook"]) == ([], [], None)
+    assert least["summary"].endswith("…")
+    assert 0 < len(least["incident"]["labels"]) <= 3
+    assert least["id"] == "ntf_5e6f7a8b9c0d"
+
+
+def test_a_repeat_is_the_same_body() -> None:
+    assert webhook_body(delivery(unsure=True)) == webhook_body(delivery())
+
+
+def test_of_a_webhooks_repeats_its_id_is_said(receiver: WebhookReceiver) -> None:
+    sender = WebhookSender(receiver.url())
+    try:
+        assert sender.about_repeats(sender.send(delivery())) == "A repeat has the same webhook-id."
+    finally:
+        sender.close()
 
 
 def test_the_keys_stand_in_the_order_of_the_contract() -> None:

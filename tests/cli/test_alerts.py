@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.office import NOW, on_terminal
+from usage_watch.clock import SteppedClock
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -40,6 +43,8 @@ INCIDENT = {
     "facts",
     "contributors",
     "after",
+    "ack",
+    "silence",
 }
 """The names that programs may count on."""
 
@@ -265,6 +270,150 @@ def test_an_unknown_id_is_said_to_be_one(cli: Cli, watched: Path, id: str) -> No
     ran = cli("alerts", "show", id)
     assert (ran.code, ran.out) == (2, "")
     assert f"There is no alert {id!r}; `usage-watch alerts list" in ran.err
+
+
+def acked(cli: Cli, id: str, *options: str) -> dict[str, str]:
+    """What is said of it."""
+    ran = cli("alerts", "ack", id, *options)
+    assert (ran.code, ran.err) == (0, "")
+    return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in ran.out.splitlines())
+
+
+def test_somebody_who_knows_says_so(cli: Cli, watched: Path, clock: SteppedClock) -> None:
+    found = listed(cli)
+    runaway = the("runaway", found)["id"]
+    assert acked(cli, runaway[:12], "--note", " the nightly job ", "--author", "Ana") == {
+        "Acknowledged": "runaway: 18,000 credits in 3 h, over the warning limit of 2,000",
+        "It means": "no reminders until it rises above warning or ends",
+    }
+    clock.step(NOW + timedelta(hours=1))
+    out = cli("alerts", "show", runaway).out
+    assert re.search(r"^Acknowledged +15:05 by Ana: the nightly job$", out, re.M)
+    [row] = [line for line in cli("alerts").out.splitlines() if "acknowledged" in line]
+    assert row.startswith(runaway)
+    assert row.endswith("(acknowledged by Ana)")
+    assert the("cycle", listed(cli))["ack"] is None
+    ack = {"at": "2026-11-22T14:05:00Z", "author": "Ana", "note": "the nightly job", "stands": True}
+    assert the("runaway", listed(cli))["ack"] == ack
+    assert json.loads(cli("alerts", "show", runaway, "--json").out)["ack"] == ack
+
+
+def test_to_know_it_twice_is_fine_and_the_latest_counts(cli: Cli, watched: Path, clock: SteppedClock) -> None:
+    id = the("heavy-day", listed(cli))["id"]
+    acked(cli, id, "--author", "Ana", "--note", "mine")
+    clock.step(NOW + timedelta(hours=1))
+    said = acked(cli, id.removeprefix("inc_"), "--author", "Bo")
+    assert said["Before"] == "it was acknowledged already, 15:05 by Ana"
+    assert said["It means"] == "no reminders until it rises above warning or ends"
+    assert the("heavy-day", listed(cli))["ack"] == {
+        "at": "2026-11-22T15:05:00Z",
+        "author": "Bo",
+        "note": None,
+        "stands": True,
+    }
+
+
+def test_what_is_critical_can_hardly_rise(cli: Cli, watched: Path) -> None:
+    said = acked(cli, the("cycle", listed(cli))["id"], "--author", "Ana")
+    assert said["It means"] == "no reminders until it reaches a higher level or ends"
+
+
+def test_nobody_knows_yet_what_rose_since(cli: Cli, watched: Path) -> None:
+    id = the("runaway", listed(cli))["id"]
+    acked(cli, id, "--author", "Ana")
+    changed(watched, id, rank=3, severity="critical")
+    assert "acknowledged" not in cli("alerts").out
+    assert the("runaway", listed(cli))["ack"]["stands"] is False
+    assert "15:05 by Ana; that was before it rose, ended or came again" in cli("alerts", "show", id).out
+    assert "Before" not in acked(cli, id, "--author", "Bo")
+    assert the("runaway", listed(cli))["ack"]["stands"] is True
+
+
+def test_nobody_knows_yet_what_came_again_since_its_end_was_told(cli: Cli, watched: Path) -> None:
+    id = the("runaway", listed(cli))["id"]
+    acked(cli, id, "--author", "Ana")
+    with closing(sqlite3.connect(watched.parent / "usage-watch.db")) as connection, connection:
+        terms = {"incident": id, "at": (NOW + timedelta(hours=1)).timestamp()}
+        connection.execute(
+            "INSERT INTO notification SELECT incident_id, target, 'resolved', 1, rank, face, :at, outbox_id "
+            "FROM notification WHERE incident_id = :incident",
+            terms,
+        )
+    assert the("runaway", listed(cli))["ack"]["stands"] is False
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({"ended_at": NOW.timestamp()}, "is over since 15:05, and nobody is reminded of it."),
+        ({"history": 1, "looks_over": 1}, "was over when its rule was first seen, and nobody is told of it."),
+        ({"history": 1, "ended_at": NOW.timestamp()}, "was over when its rule was first seen"),
+    ],
+)
+def test_what_is_over_cannot_be_acknowledged(cli: Cli, watched: Path, columns: dict[str, object], why: str) -> None:
+    id = the("runaway", listed(cli))["id"]
+    changed(watched, id, **columns)
+    ran = cli("alerts", "ack", id, "--author", "Ana")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"usage-watch: {id} {why}" in ran.err
+    assert json.loads(cli("alerts", "show", id, "--json").out)["ack"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("inc_nothing", "--author", "Ana"), "There is no alert 'inc_nothing'"),
+        (("inc_", "--author", "Ana"), "is the beginning of 4 alerts"),
+        (("", "--author", "Ana"), "There is no alert ''"),
+        (("inc_", "--author", " "), "--author is empty"),
+        (("inc_", "--author", "Ana", "--note", ""), "--note is empty"),
+    ],
+)
+def test_what_nobody_can_know_is_refused(cli: Cli, watched: Path, arguments: tuple[str, ...], why: str) -> None:
+    ran = cli("alerts", "ack", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert why in ran.err
+
+
+@pytest.mark.parametrize("command", ["show", "ack"])
+def test_nothing_is_the_beginning_of_none_even_where_there_is_only_one(cli: Cli, watched: Path, command: str) -> None:
+    one = the("runaway", listed(cli))["id"]
+    with closing(sqlite3.connect(watched.parent / "usage-watch.db")) as connection, connection:
+        for table in ("notification", "decision"):
+            connection.execute(f"DELETE FROM {table}")
+        connection.execute("DELETE FROM incident WHERE id <> ?", (one,))
+    ran = cli("alerts", command, "")
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_an_acknowledgement_needs_a_database_and_no_key(
+    cli: Cli, rules: Path, fetched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PERPLEXITY_ANALYTICS_API_KEY")
+    ran = cli("alerts", "ack", "inc_1", "--author", "Ana")
+    assert (ran.code, ran.out) == (5, "")
+    assert list(rules.parent.iterdir()) == [rules]
+    shutil.copy(fetched, rules.parent)
+    acked(cli, the("runaway", listed(cli))["id"], "--author", "Ana")
+
+
+def test_which_silence_holds_it_back_is_said(cli: Cli, watched: Path, clock: SteppedClock) -> None:
+    for hours, who in (("1h", "Ana"), ("3h", "Bo")):
+        cli("silence", "add", "rule=runaway", "--for", hours, "--reason", "load test", "--author", who)
+    runaway = the("runaway", listed(cli))
+    assert {**runaway["silence"], "id": ""} == {
+        "id": "",
+        "until": "2026-11-22T17:05:00Z",
+        "author": "Bo",
+        "reason": "load test",
+    }
+    assert the("cycle", listed(cli))["silence"] is None
+    row = next(line for line in cli("alerts").out.splitlines() if line.startswith(runaway["id"]))
+    assert row.endswith("(silenced until 18:05 by Bo)")
+    out = cli("alerts", "show", runaway["id"]).out
+    assert re.search(rf"^Silenced +until 18:05 by Bo \({runaway['silence']['id']}\): load test$", out, re.M)
+    clock.step(NOW + timedelta(hours=3))
+    assert "ilenced" not in cli("alerts").out
 
 
 def test_what_came_from_outside_obeys_nobody_else(cli: Cli, watched: Path) -> None:

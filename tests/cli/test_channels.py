@@ -8,7 +8,9 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.fakes.scripted_http import Answer
+from tests.fakes.slack_api import SCOPES, TOKEN, SlackApi
 from tests.fakes.webhook_receiver import WebhookReceiver
+from usage_watch.simulator import SimulatorServer
 
 RULES = """\
 channels:
@@ -90,7 +92,7 @@ def test_a_test_message_is_signed_and_says_that_it_is_one(
 ) -> None:
     monkeypatch.setenv("HOOK_SECRET", "whsec_" + "c2VjcmV0IHNlY3JldCBzZWNyZXQ=")
     ran = cli("channels", "test", "pager")
-    assert (ran.code, ran.out) == (0, "pager: the test message was taken.\n")
+    assert (ran.code, ran.out) == (0, "pager: the test message was taken. A repeat has the same webhook-id.\n")
     [request] = pager.requests
     assert request.json["test"] is True
     assert request.headers["webhook-id"] == request.json["id"]
@@ -108,6 +110,73 @@ def test_what_is_not_taken_ends_with_4(
     assert ran.err.startswith("usage-watch: pager: the test message was not taken. ")
     assert str(status) in ran.err
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("scopes", "says"),
+    [
+        (SCOPES, "A post whose answer is lost is looked up before it is repeated."),
+        (
+            SCOPES - {"channels:history"},
+            "A post whose answer is lost cannot be looked up (the app lacks the scope channels:history):"
+            " its repeat says that it may be one.",
+        ),
+    ],
+)
+def test_of_slack_it_is_said_what_becomes_of_a_lost_answer(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, scopes: frozenset[str], says: str
+) -> None:
+    monkeypatch.setenv("SLACK_TOKEN", TOKEN)
+    with SlackApi() as slack:
+        slack.scopes = set(scopes)
+        told = f'{{kind: slack, token: {{env: SLACK_TOKEN}}, channel: "#usage", base_url: "{slack.base_url}"}}'
+        (folder / "rules.yaml").write_text(f"channels:\n  ops: {told}\nnotify: [ops]\nrules: []\n")
+        ran = cli("channels", "test", "ops")
+    assert (ran.code, ran.out) == (0, f"ops: the test message was taken. {says}\n")
+
+
+def test_a_test_makes_no_database(cli: Cli, told: Path) -> None:
+    assert cli("channels", "test", "screen").code == 0
+    assert list(told.parent.iterdir()) == [told]
+
+
+REFUSED = """\
+timezone: Europe/Berlin
+source: {{base_url: "{source}", backfill: 6d}}
+channels:
+  pager: {{kind: webhook, url: "{hook}"}}
+  screen: {{kind: log}}
+notify: [pager]
+rules:
+  - {{id: runaway, kind: threshold, window: 3h, above: 2_000}}
+"""
+
+
+def test_what_a_channel_refused_gets_another_chance_once_it_takes_a_test(
+    cli: Cli, rules: Path, source: SimulatorServer, pager: WebhookReceiver
+) -> None:
+    rules.write_text(REFUSED.format(source=source.base_url, hook=pager.url("/hook")))
+    pager.script.append(Answer(404))
+    assert "404" in cli("run", "--once").said
+    [refused] = pager.requests
+    assert cli("channels", "test", "pager").out.splitlines() == [
+        "pager: the test message was taken. A repeat has the same webhook-id.",
+        "pager: 1 message that did not arrive gets another chance.",
+    ]
+    assert cli("channels", "test", "screen").out.splitlines()[-1] == "screen: the test message was taken."
+    assert cli("run", "--once").code == 0
+    assert pager.requests[-1].json["id"] == refused.json["id"]
+
+
+def test_what_was_refused_stays_so_while_the_channel_takes_no_test(
+    cli: Cli, rules: Path, source: SimulatorServer, pager: WebhookReceiver
+) -> None:
+    rules.write_text(REFUSED.format(source=source.base_url, hook=pager.url("/hook")))
+    pager.script.extend([Answer(404)] * 2)
+    cli("run", "--once")
+    assert cli("channels", "test", "pager").code == 4
+    cli("run", "--once")
+    assert len(pager.requests) == 2
 
 
 def test_a_secret_that_is_not_there_is_named(cli: Cli, told: Path) -> None:

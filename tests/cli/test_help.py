@@ -29,8 +29,13 @@ def test_every_command_of_this_version_is_there() -> None:
         "check",
         "status",
         "alerts",
+        "alerts ack",
         "alerts list",
         "alerts show",
+        "silence",
+        "silence add",
+        "silence expire",
+        "silence list",
         "backtest",
         "history",
         "history backfill",
@@ -48,8 +53,8 @@ def test_the_help_has_a_line_a_command_and_the_exit_codes(cli: Cli) -> None:
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     listed = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line[:2] == "  " and line[2] != " "]
-    assert listed[:6] == ["demo", "run", "check", "status", "alerts", "backtest"]
-    assert listed[6:10] == ["history", "channels", "simulate", "schema"]
+    assert listed[:6] == ["demo", "run", "check", "status", "alerts", "silence"]
+    assert listed[6:11] == ["backtest", "history", "channels", "simulate", "schema"]
     for code in (0, 1, 2, 3, 4, 5, 70):
         assert any(line.split()[:1] == [str(code)] for line in lines)
 
@@ -75,7 +80,10 @@ def test_each_option_says_what_it_does(command: tuple[str, ...]) -> None:
     assert [option.name for option in options if not option.help] == []
 
 
-@pytest.mark.parametrize(("typed", "offered"), [("st", ["status"]), ("history ex", ["export"]), ("alerts s", ["show"])])
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("st", ["status"]), ("history ex", ["export"]), ("alerts s", ["show"]), ("silence a", ["add"])],
+)
 def test_a_shell_may_complete(monkeypatch: pytest.MonkeyPatch, typed: str, offered: list[str]) -> None:
     words = ["usage-watch", *typed.split()]
     monkeypatch.setenv("_USAGE_WATCH_COMPLETE", "bash_complete")

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.office import NOW
-from usage_watch.cli.common.incidents import explained, is_open, urgent, what
+from usage_watch.cli.common.incidents import explained, incident_json, is_open, urgent, what
+from usage_watch.cli.common.orders import Word, named, notes
 from usage_watch.cli.common.times import Reader
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Contributor, Evidence, Fact, RuleName, Severity
+from usage_watch.core.silence import Ack, Silence, parse_matcher
 
 READER = Reader(ZoneInfo("Europe/Berlin"), NOW)
 HOUR = timedelta(hours=1)
@@ -112,6 +114,61 @@ def test_what_looked_over_when_its_rule_was_first_seen_is_settling() -> None:
         "it looked over when its rule was first seen, and was told to nobody; its data is not settled"
     )
     assert "Now" not in settling
+
+
+ACK = Ack("inc_1", 2, NOW - HOUR, "ana", "on it")
+SILENCE = Silence("sil_1", (parse_matcher("rule=hourly"),), NOW - HOUR, NOW + 2 * HOUR, "bo", "load test", NOW - HOUR)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (Word(), []),
+        (Word(ACK, known=True), ["acknowledged by ana"]),
+        (Word(ACK, known=False), []),
+        (Word(silence=SILENCE), ["silenced until 17:05 by bo"]),
+        (Word(ACK, known=True, silence=SILENCE), ["acknowledged by ana", "silenced until 17:05 by bo"]),
+    ],
+)
+def test_a_line_says_what_people_said(word: Word, said: list[str]) -> None:
+    assert list(notes(word, READER)) == said
+
+
+def test_what_became_of_it_comes_before_what_people_said() -> None:
+    over = replace(INCIDENT, looks_over=True)
+    assert what(over, ["a", "b"]).endswith(" (looks clear, waiting for data to settle; a; b)")
+
+
+def test_who_knows_and_what_holds_it_back_is_explained() -> None:
+    said = dict(explained(INCIDENT, READER, Word(ACK, known=True, silence=SILENCE)))
+    assert said["Acknowledged"] == "14:05 by ana: on it"
+    assert said["Silenced"] == "until 17:05 by bo (sil_1): load test"
+    before = dict(explained(INCIDENT, READER, Word(replace(ACK, note=None))))
+    assert before["Acknowledged"] == "14:05 by ana; that was before it rose, ended or came again"
+    assert "Silenced" not in before
+
+
+def test_what_people_said_is_data_where_it_is_known() -> None:
+    assert not {"ack", "silence"} & incident_json(INCIDENT).keys()
+    assert incident_json(INCIDENT, Word())["ack"] is None
+    assert incident_json(INCIDENT, Word(ACK, known=True))["ack"] == {
+        "at": ACK.at,
+        "author": "ana",
+        "note": "on it",
+        "stands": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1, "r0 (claude-opus-4-8)"),
+        (5, ", ".join(f"r{n} (claude-opus-4-8)" for n in range(5))),
+        (6, ", ".join(f"r{n} (claude-opus-4-8)" for n in range(5)) + " and 1 more"),
+    ],
+)
+def test_the_first_are_named_and_the_rest_counted(number: int, said: str) -> None:
+    assert named(replace(INCIDENT, rule=RuleName(f"r{n}", "zscore", "")) for n in range(number)) == said
 
 
 AGES = st.integers(0, 100)

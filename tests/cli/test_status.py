@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,7 +40,7 @@ def test_the_gravest_is_first_then_the_newest(cli: Cli, watched: Path) -> None:
 
 def test_as_data(cli: Cli, watched: Path) -> None:
     found = json.loads(cli("status", "--json").out)
-    assert found.keys() == {"feeds", "open", "outbox"}
+    assert found.keys() == {"feeds", "open", "silences", "outbox"}
     assert found["feeds"][0] == {
         "feed": "credit_usage 1h",
         "dataset": "credit_usage",
@@ -57,6 +60,8 @@ def test_as_data(cli: Cli, watched: Path) -> None:
         "last_error": None,
     }
     assert {each["rule"]["id"] for each in found["open"]} == {"runaway", "heavy-day", "cycle"}
+    assert all((each["ack"], each["silence"]) == (None, None) for each in found["open"])
+    assert found["silences"] == []
     assert found["outbox"] == {}
 
 
@@ -81,6 +86,58 @@ def test_check_ends_with_0_where_nothing_is_open(cli: Cli, rules: Path) -> None:
     assert cli("run", "--once").code == 0
     ran = cli("status", "--check")
     assert (ran.code, "Open: nothing" in ran.out) == (0, True)
+
+
+def test_check_counts_what_nobody_has_acknowledged(cli: Cli, watched: Path, clock: SteppedClock) -> None:
+    ids = [each["id"] for each in json.loads(cli("status", "--json").out)["open"]]
+    for left, id in enumerate(ids):
+        ran = cli("status", "--check")
+        assert (ran.code, f"; {left} acknowledged" in ran.out) == (1, left > 0)
+        assert cli("alerts", "ack", id, "--author", "ana").code == 0
+    ran = cli("status", "--check")
+    assert ran.code == 0
+    assert "Open: 1 critical, 2 warning; 3 acknowledged" in ran.out
+    assert ran.out.count("(acknowledged by ana)") == 3
+
+
+def test_check_counts_again_what_rose_since(cli: Cli, watched: Path) -> None:
+    for each in json.loads(cli("status", "--json").out)["open"]:
+        assert cli("alerts", "ack", each["id"], "--author", "ana").code == 0
+    with closing(sqlite3.connect(watched.parent / "usage-watch.db")) as connection, connection:
+        connection.execute("UPDATE incident SET rank = rank + 1, severity = 'critical' WHERE rule_id = 'runaway'")
+    ran = cli("status", "--check")
+    assert ran.code == 1
+    assert "Open: 2 critical, 1 warning; 2 acknowledged" in ran.out
+
+
+def test_check_counts_what_is_only_silenced(cli: Cli, watched: Path) -> None:
+    assert cli("silence", "add", "rule=~.*", "--for", "2h", "--reason", "move", "--author", "ana").code == 0
+    assert cli("status", "--check").code == 1
+
+
+def test_what_is_silenced_is_marked_and_by_what_is_listed(cli: Cli, watched: Path, clock: SteppedClock) -> None:
+    silence = ("silence", "add", "--reason", "move", "--author", "ana")
+    held = json.loads(cli(*silence, "rule=runaway", "--for", "2h", "--json").out)
+    cli(*silence, "rule=cycle", "--from", "2026-11-23T18:00", "--for", "2h")
+    out = cli("status").out
+    [row] = [line for line in out.splitlines() if "silenced until 17:05 by ana" in line]
+    assert "runaway" in row
+    rows = out.split("Silences in force\n")[1].split("\n\n")[0].splitlines()
+    assert [re.split(r"\s{2,}", row) for row in rows[1:]] == [
+        [held["id"], "in force", "15:05", "17:05", "1", "rule=runaway (ana: move)"]
+    ]
+    found = json.loads(cli("status", "--json").out)
+    assert found["silences"] == [held]
+    [marked] = [each for each in found["open"] if each["silence"] is not None]
+    assert marked["rule"]["id"] == "runaway"
+    assert marked["silence"] == {
+        "id": held["id"],
+        "until": "2026-11-22T16:05:00Z",
+        "author": "ana",
+        "reason": "move",
+    }
+    clock.step(NOW + timedelta(hours=2))
+    assert "ilence" not in cli("status").out
 
 
 def test_a_daemon_that_stands_still_is_noticed(cli: Cli, watched: Path, clock: SteppedClock) -> None:
@@ -135,7 +192,7 @@ def test_what_could_not_be_delivered_waits_by_channel(cli: Cli, rules: Path, mon
     out = cli("status").out
     row = next(line for line in out.splitlines() if line.startswith("pager"))
     assert "refused until its configuration is mended" in row
-    assert json.loads(cli("status", "--json").out)["outbox"] == {"pager": {"blocked": 3}}
+    assert json.loads(cli("status", "--json").out)["outbox"] == {"pager": {"blocked": 1, "queued": 2}}
 
 
 def test_80_columns_are_enough(watched: Path) -> None:

@@ -11,7 +11,7 @@ from tests.core.builders import at, evidence
 from usage_watch.core.compose import Form, compose, notice
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Reason, RuleName, Severity
-from usage_watch.core.plan import Notification, Post, Target, Told
+from usage_watch.core.promise import Notification, Post, Target, Told
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FORM = Form({"people": Target(people=True), "machine": Target(people=False)}, BERLIN)
@@ -62,7 +62,7 @@ def composed(
 
 def kept(*posts: Post, counts: bool = True) -> tuple[Told, ...]:
     """The notifications of posts, as the log has them."""
-    return tuple(Told(each, post.conversation, at(6), counts) for post in posts for each in post.keys)
+    return tuple(Told(each, post.conversation, at(6), post.id, counts) for post in posts for each in post.keys)
 
 
 def about(posts: list[Post]) -> list[tuple[str, list[str]]]:

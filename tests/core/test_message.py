@@ -8,7 +8,7 @@ def test_severities_weigh_in_their_order() -> None:
 
 
 def test_only_what_goes_on_is_firing() -> None:
-    assert [reason for reason in Reason if reason.firing] == [Reason.FIRED, Reason.ESCALATED]
+    assert [reason for reason in Reason if reason.firing] == [Reason.FIRED, Reason.ESCALATED, Reason.REMINDER]
 
 
 def test_a_correction_is_neither_firing_nor_an_end() -> None:

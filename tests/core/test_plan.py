@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.core.builders import at, evidence
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Reason, RuleName, Severity
-from usage_watch.core.plan import Notification, Routes, Target, Told, plan
+from usage_watch.core.plan import Plan, Routes, Terms, plan
+from usage_watch.core.promise import Notification, Target, Told
 
 CONVERSATION = Conversation("cnv_1", "it", None)
 ROUTES = {
@@ -59,7 +60,7 @@ def incident(rank: int = WARNING, *, ended: bool = False, closed: str | None = N
 def promised(
     reason: Reason, rank: int, *, target: str = "ops", ordinal: int = 1, counts: bool = True, face: str = ""
 ) -> Told:
-    return Told(Notification("inc_1", target, reason, ordinal, rank, face), CONVERSATION, at(1), counts)
+    return Told(Notification("inc_1", target, reason, ordinal, rank, face), CONVERSATION, at(1), "ntf_1", counts)
 
 
 def planned_for(
@@ -70,7 +71,8 @@ def planned_for(
     before: Iterable[Incident] = (),
     now: datetime = NOW,
 ) -> list[Notification]:
-    return plan(incidents, {each.id: each for each in before}, told, routes, TARGETS, now)
+    known = {each.id: each for each in before}
+    return list(plan(list(incidents), known, list(told), Terms(routes, TARGETS), now).notifications)
 
 
 def news(
@@ -454,7 +456,7 @@ class Log:
         for each in planned:
             keys = [key(told.notification) for told in self.told]
             assert key(each) not in keys
-            self.told.append(Told(each, CONVERSATION, at(1), each.target not in refusing))
+            self.told.append(Told(each, CONVERSATION, at(1), "ntf_1", each.target not in refusing))
 
     def words(self) -> dict[tuple[str, str], str]:
         """For each incident and target what it heard, in a letter each; corrections are left out."""

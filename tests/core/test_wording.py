@@ -2,12 +2,25 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.channels.samples import EVIDENCE, HOUR, MEMBERS, NOON, RULE, blind, frozen, member_day, message, notice
+from tests.channels.samples import (
+    EVIDENCE,
+    HOUR,
+    MEMBERS,
+    NOON,
+    RULE,
+    blind,
+    days_later,
+    frozen,
+    member_day,
+    message,
+    notice,
+)
 from usage_watch.core.message import Contributor, Message, Notice, Reason, Severity
 from usage_watch.core.plain import plain, web_link
 from usage_watch.core.wording import news, standing
@@ -208,12 +221,13 @@ COUNTS = {
     "all ended": ([Reason.RESOLVED, Reason.RESOLVED], "✅ 2 alerts of member-day ended"),
     "all closed": ([Reason.CLOSED, Reason.CLOSED], "⚪ 2 alerts of member-day closed"),
     "all worse": ([Reason.ESCALATED, Reason.ESCALATED], "🔴 2 alerts of member-day got worse"),
+    "all still open": ([Reason.REMINDER] * 3, "🔴 3 alerts of member-day still open"),
     "all come and gone": ([Reason.FIRED_AND_ENDED] * 2, "✅ 2 alerts of member-day came and went"),
     "all taken back": ([Reason.RETRACTED] * 2, "↩️ 2 alerts of member-day taken back"),
     "all corrected": ([Reason.UPDATED] * 2, "🔴 2 alerts of member-day corrected"),
     "some of each": (
         [*Reason, Reason.RESOLVED],
-        "🔴 7 alerts of member-day (1 open, 1 worse, 1 came and went, 2 ended, 1 taken back, 1 closed)",
+        "🔴 8 alerts of member-day (1 open, 1 worse, 1 still open, 1 came and went, 2 ended, 1 taken back, 1 closed)",
     ),
 }
 
@@ -356,13 +370,124 @@ def test_a_correction_is_no_news_beside_news() -> None:
 
 def test_only_what_goes_on_has_something_to_be_done_about_it() -> None:
     with_runbook = {reason for reason in Reason if news(message(notice(reason))).runbook}
-    assert with_runbook == {Reason.FIRED, Reason.ESCALATED, Reason.UPDATED}
+    assert with_runbook == {Reason.FIRED, Reason.ESCALATED, Reason.REMINDER, Reason.UPDATED}
     assert news(message(notice(Reason.UPDATED, ended_at=NOON + HOUR))).runbook is None
 
 
 def test_several_are_looked_at_in_the_list() -> None:
     assert "Look closer  usage-watch alerts" in text_lines(news(message(ANA, BEN)))
 
+
+# ---- reminders -------------------------------------------------------------------------------------------------------
+
+REMINDERS = {
+    "of a total": (
+        notice(Reason.REMINDER),
+        "🔴 still open after 2 days: 12,345 credits in 3 h, over the critical limit of 10,000"
+        " (hourly-credits, since Sun 22 Nov 13:00)",
+    ),
+    "of one series": (
+        notice(Reason.REMINDER, labels=MODEL),
+        "🔴 claude-opus-4-8 still open after 2 days: 12,345 credits in 3 h, over the critical limit of 10,000"
+        " (hourly-credits, since Sun 22 Nov 13:00)",
+    ),
+    "of days": (
+        member_day("ana@example.com", 21_400, Reason.REMINDER),
+        "🔴 ana@example.com still open after 2 days: 21,400 credits in 1 d, over the critical limit of 20,000"
+        " (member-day, since Sun 22 Nov)",
+    ),
+    "of the watcher's own": (
+        blind(Reason.REMINDER),
+        "🔴 still open after 2 days: the analytics key does not work since 13:00 (2 attempts): nothing is read until it"
+        " is replaced (Analytics key refused)",
+    ),
+}
+
+
+def reminded(one: Notice) -> Notice:
+    return replace(one, reason=Reason.REMINDER)
+
+
+@pytest.mark.parametrize(("one", "line"), REMINDERS.values(), ids=REMINDERS.keys())
+def test_a_reminder_says_for_how_long_it_has_been_open(one: Notice, line: str) -> None:
+    assert news(days_later(one)).line == line
+
+
+STOOD = [
+    (timedelta(hours=-1), "0 s"),  # the clock was set back
+    (timedelta(minutes=59, seconds=59), "59 min"),
+    (timedelta(hours=1, minutes=59), "1 h"),
+    (timedelta(hours=23, minutes=59), "23 h"),
+    (timedelta(days=1), "1 day"),
+    (timedelta(days=6, hours=23), "6 days"),
+    (timedelta(days=7), "7 days"),
+]
+
+
+@pytest.mark.parametrize(("stood", "said"), STOOD)
+def test_how_long_is_said_in_one_unit(stood: timedelta, said: str) -> None:
+    words = news(message(notice(Reason.REMINDER), decided_at=NOON + stood))
+    assert words.line.startswith(f"🔴 still open after {said}: ")
+
+
+def test_the_lines_of_a_reminder_say_of_when_its_numbers_are_and_how_to_stop_it() -> None:
+    assert text_lines(news(days_later(notice(Reason.REMINDER, labels=MODEL))))[2:-2] == (
+        "Model                claude-opus-4-8",
+        "Severity             critical",
+        "Since                Sun 22 Nov 13:00",
+        "At its worst         Sun 22 Nov 11:00–14:00",
+        "Usual for this hour  3,100 to 4,900",
+        "Limits               warning 5,000, critical 10,000",
+        "By Model             claude-opus-4-8 +8,800 (71 %), claude-sonnet-4-5 +1,240 (10 %)",
+        "Stop reminders       usage-watch alerts ack inc_4f2a9c81d07be6a35c11",
+        "",
+        "What to do   https://wiki.example.com/credits?a=1&b=2",
+        "Look closer  usage-watch alerts show inc_4f2a9c81d07be6a35c11",
+    )
+
+
+NUMBERS_OF = {
+    "hours": (notice(Reason.REMINDER), "11:00–14:00"),
+    "a day": (member_day("ana@example.com", 21_400, Reason.REMINDER), "Sun 22 Nov"),
+    "a period, which is as of now": (notice(Reason.REMINDER, period_at=NOON - 200 * HOUR), None),
+    "a cause, which says so itself": (blind(Reason.REMINDER), None),
+}
+
+
+@pytest.mark.parametrize(("one", "said"), NUMBERS_OF.values(), ids=NUMBERS_OF.keys())
+def test_of_when_the_numbers_of_a_reminder_are(one: Notice, said: str | None) -> None:
+    assert facts(one).get("At its worst") == said
+
+
+def test_only_a_reminder_says_how_to_stop_it() -> None:
+    assert {reason for reason in Reason if "Stop reminders" in facts(notice(reason))} == {Reason.REMINDER}
+    [stands] = standing(days_later(notice(Reason.REMINDER))).entries
+    assert "Stop reminders" not in {fact.name for fact in stands.reasons}
+
+
+def test_of_several_it_is_said_once_how_to_stop_reminders() -> None:
+    said = text_lines(news(days_later(reminded(ANA), reminded(BEN))))
+    assert said[-1].endswith(" · times in Europe/Berlin · stop reminders: usage-watch alerts ack ID")
+    assert "Look closer  usage-watch alerts" in said
+    assert sum("alerts ack" in line for line in said) == 1
+
+
+def test_without_a_reminder_nothing_is_said_of_stopping_it() -> None:
+    assert not any("alerts ack" in line for line in text_lines(news(message(ANA, BEN))))
+
+
+def test_what_is_new_stands_before_what_one_is_reminded_of_however_grave_that_is() -> None:
+    words = news(days_later(reminded(ANA), BEN, reminded(CLEO)))
+    assert words.title == "🟠 3 alerts of member-day (1 open, 2 still open)"
+    assert [entry.headline.partition("@")[0] for entry in words.entries] == ["ben", "ana", "cleo"]
+
+
+def test_one_is_reminded_of_what_goes_on_before_what_is_over() -> None:
+    words = news(days_later(replace(ANA, reason=Reason.RESOLVED, ended_at=NOON + 12 * HOUR), reminded(BEN)))
+    assert [entry.headline.partition("@")[0] for entry in words.entries] == ["ben", "ended Sun 22 Nov: ana"]
+
+
+# ---- how fresh, and when ---------------------------------------------------------------------------------------------
 
 FRESH = {
     "never": (None, "no data yet"),

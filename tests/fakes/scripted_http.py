@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any, Self
 
 
@@ -45,16 +46,33 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class EarlyReset:
+    """Breaks the connection off before it has read the body: the request was never there."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Says these bytes in place of an answer, and hangs up, in order or not."""
+
+    said: bytes = b""
+    reset: bool = False
+
+
+@dataclass(frozen=True)
 class Hang:
     """Reads the request, then says nothing."""
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Sends these bytes (0.02 s apart), raw: status line, headers and all."""
+    """Sends these bytes raw: status line, headers and all; `endless` again and again, 0.02 s apart.
+
+    With an `end`, that comes after a hundred of them: whoever has listened for so long hears a whole answer.
+    """
 
     head: bytes
     endless: bytes
+    end: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +80,7 @@ class Flood:
     """Answers 200 with a body that has no end."""
 
 
-Step = Answer | Reset | Hang | Drip | Flood
+Step = Answer | Reset | EarlyReset | Raw | Hang | Drip | Flood
 
 
 class ScriptedHttp:
@@ -120,19 +138,29 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_POST(self) -> None:
+        self.close_connection = True
+        if self.fake.script and isinstance(self.fake.script[0], EarlyReset):
+            self.fake.script.popleft()
+            self._reset()
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        step = self.fake.take(Request(self.path, headers, body))
-        self.close_connection = True
+        self._do(self.fake.take(Request(self.path, headers, body)))
+
+    def _do(self, step: Step) -> None:
         match step:
             case Answer():
                 self._answer(step)
             case Reset():
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self._reset()
+            case Raw():
+                self.connection.sendall(step.said)
+                if step.reset:
+                    self._reset()
             case Hang():
                 self.fake._closing.wait(10)
             case Drip():
-                self._send_on(step.head, step.endless)
+                self._send_on(step.head, step.endless, step.end)
             case Flood():
                 self._send_on(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 70_000, b"x" * 70_000)
 
@@ -148,12 +176,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _send_on(self, head: bytes, endless: bytes) -> None:
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        socket.close(self.connection.detach())  # at once: the server would first say goodbye
+
+    def _send_on(self, head: bytes, endless: bytes, end: bytes | None = None) -> None:
         try:
             self.connection.sendall(head)
-            while not self.fake._closing.wait(0.02):
+            for turn in count():
+                if self.fake._closing.wait(0.02) or (turn == 100 and end is not None):
+                    break
                 self.connection.sendall(endless)
                 self.fake.poured += len(endless)
+            self.connection.sendall(end or b"")
         except OSError:
             pass
 

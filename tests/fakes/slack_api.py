@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qsl
 
-from tests.fakes.scripted_http import Answer, Request, ScriptedHttp, Step
+from tests.fakes.scripted_http import Answer, Request, Reset, ScriptedHttp, Step
 
 TOKEN = "xoxb-1-real-looking-token"
 HOOK = "/services/T000/B000/secretsecret"
+SCOPES = frozenset({"chat:write", "channels:read", "groups:read", "channels:history", "groups:history"})
 
 Json = dict[str, Any]
 
@@ -26,14 +29,51 @@ class Posted:
     thread_ts: str | None = None
     edits: list[Json] = field(default_factory=list)
 
+    @property
+    def metadata(self) -> Json | None:
+        """Its own, or the last that an update gave it."""
+        found = [each["metadata"] for each in (self.payload, *self.edits) if "metadata" in each]
+        return found[-1] if found else None
+
+    def shown(self, all_metadata: bool) -> Json:
+        """As a look-up shows it. Without `include_all_metadata` the payload of metadata is left out."""
+        message: Json = {"type": "message", "ts": self.ts, "bot_id": "B0APP", "text": self.payload["text"]}
+        message |= {name: self.payload[name] for name in ("blocks",) if name in self.payload}
+        if self.thread_ts is not None:
+            message["thread_ts"] = self.thread_ts
+        if self.metadata is not None:
+            message["metadata"] = self.metadata if all_metadata else {"event_type": self.metadata["event_type"]}
+        return message
+
+
+@dataclass(frozen=True)
+class Taken(Reset):
+    """Does what was asked for, and breaks the connection off before it says so."""
+
+
+@dataclass(frozen=True)
+class Usual(Answer):
+    """In a script: no step of its own, but what would be answered without one."""
+
 
 class SlackApi(ScriptedHttp):
-    """`base_url` for the Web API, `hook_url` for the webhook. The app is a member of #usage (C0USAGE)."""
+    """`base_url` for the Web API, `hook_url` for the webhook. The app is a member of #usage (C0USAGE).
 
-    def __init__(self) -> None:
+    Without a clock, all messages count as new.
+    """
+
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         super().__init__()
         self.channels = {"#usage": "C0USAGE", "#elsewhere": "C0ELSEWHERE"}
+        self.private: set[str] = set()
+        """IDs of private channels."""
+        self.members = {"C0USAGE"}
+        """IDs of the channels that the app was invited to; it may post to others, and read none of them."""
+        self.scopes: set[str] = set(SCOPES)
+        self.page = 1_000
+        """How many items a page holds at most, whatever is asked for."""
         self.messages: dict[str, Posted] = {}
+        self._now = now
         self._ts = count(1)
 
     @property
@@ -49,12 +89,31 @@ class SlackApi(ScriptedHttp):
         """The names of the methods that were called, in order."""
         return [request.path.removeprefix("/api/") for request in self.requests]
 
+    def take(self, request: Request) -> Step:
+        step = super().take(request)
+        if isinstance(step, Taken):
+            self.respond(request)
+        return self.respond(request) if isinstance(step, Usual) else step
+
     def respond(self, request: Request) -> Step:
         if request.path == HOOK:
             fault = payload_fault(request.json)
             return Answer(400, fault) if fault else Answer(200, "ok")
+        answer = self._asked(request)
+        return Answer(answer.status, answer.body, {**answer.headers, "X-OAuth-Scopes": ",".join(sorted(self.scopes))})
+
+    def _asked(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return refusal("invalid_auth")
+        match request.path.removeprefix("/api/"):
+            case "conversations.history":
+                return self._history(form(request))
+            case "conversations.replies":
+                return self._replies(form(request))
+            case "conversations.list":
+                return self._list(form(request))
+        if "chat:write" not in self.scopes:
+            return self._missing("chat:write")
         fault = payload_fault(request.json)
         if fault:
             return refusal(fault)
@@ -64,9 +123,15 @@ class SlackApi(ScriptedHttp):
         channel = self.channels.get(payload["channel"], str(payload["channel"]))
         if channel not in self.channels.values():
             return refusal("channel_not_found")
-        ts = f"1700000000.{next(self._ts):06d}"
+        ts = self.put(channel, payload).ts
+        return _ok(channel=channel, ts=ts, message=self.messages[ts].shown(True))
+
+    def put(self, channel: str, payload: Json) -> Posted:
+        """Somebody's message, without asking."""
+        seconds = 1_700_000_000 if self._now is None else int(self._now().timestamp())
+        ts = f"{seconds}.{next(self._ts):06d}"
         self.messages[ts] = Posted(channel, ts, payload, payload.get("thread_ts"))
-        return _ok(channel=channel, ts=ts)
+        return self.messages[ts]
 
     def _update(self, payload: Json) -> Answer:
         message = self.messages.get(payload["ts"])
@@ -75,14 +140,80 @@ class SlackApi(ScriptedHttp):
         message.edits.append(payload)
         return _ok(channel=message.channel, ts=message.ts)
 
+    def _history(self, asked: Json) -> Answer:
+        top = (each for each in self._of(asked) if each.thread_ts is None or each.payload.get("reply_broadcast"))
+        return self._unreadable(asked) or self._messages(list(top)[::-1], asked)
+
+    def _replies(self, asked: Json) -> Answer:
+        if unreadable := self._unreadable(asked):
+            return unreadable
+        parent = self.messages.get(asked["ts"])
+        if parent is None or parent.channel != asked["channel"]:
+            return refusal("thread_not_found")
+        return self._messages([parent, *(each for each in self._of(asked) if each.thread_ts == parent.ts)], asked)
+
+    def _of(self, asked: Json) -> Iterator[Posted]:
+        oldest = 0.0 if self._now is None else float(asked.get("oldest", 0))
+        in_it = (each for each in self.messages.values() if each.channel == asked["channel"])
+        return (each for each in in_it if float(each.ts) > oldest)
+
+    def _unreadable(self, asked: Json) -> Answer | None:
+        channel = asked["channel"]
+        if channel not in self.channels.values():  # of a name, too: an ID is wanted
+            return refusal("channel_not_found")
+        needed = "groups:history" if channel in self.private else "channels:history"
+        if needed not in self.scopes:
+            return self._missing(needed)
+        return None if channel in self.members else refusal("not_in_channel")
+
+    def _messages(self, found: Sequence[Posted], asked: Json) -> Answer:
+        shown = [each.shown(asked.get("include_all_metadata") in ("1", "true")) for each in found]
+        return self._paged("messages", shown, asked)
+
+    def _list(self, asked: Json) -> Answer:
+        wanted = asked["types"].split(",")
+        scopes = {"public_channel": "channels:read", "private_channel": "groups:read"}
+        for kind in wanted:
+            if scopes[kind] not in self.scopes:
+                return self._missing(scopes[kind])
+        found = [
+            {"id": id, "name": name.removeprefix("#"), "is_member": id in self.members}
+            for name, id in self.channels.items()
+            if ("private_channel" if id in self.private else "public_channel") in wanted
+        ]
+        return self._paged("channels", found, asked)
+
+    def _paged(self, key: str, items: Sequence[Json], asked: Json) -> Answer:
+        begin = int(asked.get("cursor") or 0)
+        end = begin + min(self.page, int(asked["limit"]))
+        following = str(end) if end < len(items) else ""
+        return _ok(**{key: items[begin:end]}, has_more=bool(following), response_metadata={"next_cursor": following})
+
+    def _missing(self, needed: str) -> Answer:
+        return missing_scope(needed, ",".join(sorted(self.scopes)))
+
+
+def form(request: Request) -> Json:
+    """The fields of a form, as slack_sdk sends them to methods that read."""
+    return dict(parse_qsl(request.body.decode()))
+
 
 def refusal(code: str, status: int = 200, **headers: str) -> Answer:
     """`{"ok": false, "error": code}`."""
-    return Answer(status, json.dumps({"ok": False, "error": code}), {"Content-Type": "application/json", **headers})
+    return _json({"ok": False, "error": code}, status, headers)
 
 
-def _ok(**data: str) -> Answer:
-    return Answer(200, json.dumps({"ok": True, **data}), {"Content-Type": "application/json"})
+def missing_scope(needed: str, provided: str) -> Answer:
+    """What an app is told that lacks a scope."""
+    return _json({"ok": False, "error": "missing_scope", "needed": needed, "provided": provided})
+
+
+def _ok(**data: Any) -> Answer:
+    return _json({"ok": True, **data})
+
+
+def _json(data: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, json.dumps(data), {"Content-Type": "application/json", **(headers or {})})
 
 
 def payload_fault(payload: Json) -> str | None:
@@ -91,9 +222,10 @@ def payload_fault(payload: Json) -> str | None:
         return "no_text"
     if len(payload["text"]) > 40_000:
         return "msg_too_long"
-    if not 1 <= len(payload["blocks"]) <= 50 or not all(_good_block(block) for block in payload["blocks"]):
+    blocks = payload.get("blocks", [])
+    if len(blocks) > 50 or not all(_good_block(block) for block in blocks):
         return "invalid_blocks"
-    if sum(len(text) for text in texts(payload["blocks"])) > 13_200:
+    if sum(len(text) for text in texts(blocks)) > 13_200:
         return "msg_blocks_too_long"
     return None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -19,8 +20,15 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 USER, PASSWORD = "usage-watch", "correct horse battery staple"
 
-ABORT, HANG = "abort", "hang"
-"""In place of a reply: break the connection off, or say nothing."""
+ABORT, HANG_UP, HANG, DRIP, LINES, FLOOD = "abort", "hang up", "hang", "drip", "lines", "flood"
+"""In place of a reply: reset the connection, or end it in order; say nothing; say the good reply in the end, after
+bytes that drip, lines that drip, or lines without number."""
+
+_SLOW = {DRIP: 1, LINES: 1, FLOOD: 1000}
+
+
+class Cut(str):
+    """A reply that breaks off: no line end, no more to come."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,11 @@ class Mail:
 
 
 class SmtpServer:
-    """Use as a context manager. `replies` maps MAIL, DATA, AUTH or a recipient's address to what is answered."""
+    """Use as a context manager. `replies` maps a step to what is said there in place of a good reply.
+
+    The steps: GREETING; the commands EHLO (and HELO), STARTTLS, AUTH, MAIL, RCPT (or one recipient's address) and QUIT;
+    354, which answers the command DATA; and DATA itself, the mail.
+    """
 
     def __init__(
         self,
@@ -93,7 +105,7 @@ class SmtpServer:
             options |= {"auth_require_tls": self._security == "starttls"}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            return SMTP(self, **options)
+            return _Smtp(self, **options)
 
     def _check(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         self.logins.append(mechanism)
@@ -106,32 +118,98 @@ class SmtpServer:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
-        return await self._reply(server, "MAIL")
+        return self._reply("MAIL")
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it so
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        reply = await self._reply(server, address)
-        if reply.startswith("250"):
+        reply = self._reply(address if address in self.replies else "RCPT")
+        if _is_good(reply):
             envelope.rcpt_tos.append(address)
         return reply
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd calls it so
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        reply = await self._reply(server, "DATA")
-        if reply.startswith("250"):
+        reply = self._reply("DATA")
+        if _is_good(reply):
             raw = cast(bytes, envelope.content)
             self.mails.append(Mail(raw, str(envelope.mail_from), tuple(envelope.rcpt_tos)))
         return reply
 
-    async def _reply(self, server: SMTP, what: str) -> str:
-        reply = self.replies.get(what, "250 OK")
-        if reply == ABORT:
-            cast(asyncio.Transport, server.transport).abort()
-        if reply in (ABORT, HANG):
-            await asyncio.sleep(10)
-        return reply
+    def _reply(self, what: str) -> str:
+        return self.replies.get(what, "250 OK")
+
+
+def _is_good(reply: str) -> bool:
+    return reply.startswith("250") or reply in _SLOW
+
+
+class _Smtp(SMTP):
+    """Says what its server has for a step."""
+
+    def __init__(self, fake: SmtpServer, **options: Any) -> None:
+        self._fake = fake
+        self._step = "GREETING"
+        super().__init__(fake, **options)
+
+    async def push(self, status: Any) -> None:
+        step, self._step = self._step, ""
+        said = self._fake.replies.get("354" if str(status).startswith("354") else step, status)
+        match said:
+            case Cut():
+                self._line.write(said.encode())
+                self._line.close()
+            case "abort":
+                reset = struct.pack("ii", 1, 0)
+                self._line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+                self._line.abort()
+            case "hang up":
+                self._line.close()
+            case "hang":
+                await asyncio.sleep(10)
+            case "drip" | "lines" | "flood":
+                await self._say_on(said, "250 OK" if status == said else status)
+            case _:
+                await super().push(said)
+                if str(said).startswith("421"):
+                    self._line.close()
+
+    async def _say_on(self, how: str, good: str) -> None:
+        for turn in range(100):
+            if self._line.is_closing():
+                return
+            line = b"x" if how == DRIP and turn else good[:3].encode() + b"-go on"
+            self._line.write(line if how == DRIP else (line + b"\r\n") * _SLOW[how])
+            await asyncio.sleep(0 if how == FLOOD else 0.02)
+        await super().push(("\r\n" if how == DRIP else "") + good)
+
+    @property
+    def _line(self) -> asyncio.Transport:
+        return cast(asyncio.Transport, self.transport)
+
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802 - aiosmtpd calls it so
+        await self._or_scripted("EHLO", super().smtp_EHLO, hostname)
+
+    async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802 - aiosmtpd calls it so
+        await self._or_scripted("EHLO", super().smtp_HELO, hostname)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd calls it so
+        await self._or_scripted("STARTTLS", super().smtp_STARTTLS, arg)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd calls it so
+        await self._or_scripted("AUTH", super().smtp_AUTH, arg)
+
+    async def smtp_QUIT(self, arg: str) -> None:  # noqa: N802 - aiosmtpd calls it so
+        await self._or_scripted("QUIT", super().smtp_QUIT, arg)
+
+    async def _or_scripted(self, step: str, method: Callable[[str], Awaitable[None]], arg: str) -> None:
+        self._step = step
+        reply = self._fake.replies.get(step)
+        if reply is None or reply in _SLOW:
+            await method(arg)
+        else:
+            await self.push(reply)
 
 
 def _context(cert: trustme.LeafCert | None) -> ssl.SSLContext | None:

@@ -18,7 +18,7 @@ from usage_watch.simulator import DEFAULT_KEY, Scenario
 
 EVENING = datetime(2026, 11, 19, 18, tzinfo=UTC)
 RUNAWAY = datetime(2026, 11, 20, 1, tzinfo=UTC)
-RULE = "{id: hourly-credits, kind: threshold, above: {warning: 2_000, critical: 20_000}}"
+RULE = "{id: hourly-credits, kind: threshold, above: {warning: 2_000, critical: 20_000}, remind_every: off}"
 
 
 @pytest.fixture

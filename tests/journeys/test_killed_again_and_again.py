@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,15 +26,16 @@ RULE = "{id: hourly-credits, kind: threshold, above: 2_000}"
 
 @dataclass
 class Killer:
-    """Kills the daemon at the instants that it waits for, in their order."""
+    """Kills the daemon at the instants that it waits for, each once; in which order they come is up to the couriers."""
 
     pid: Callable[[], int] = lambda: 0
     waiting: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
 
     def at(self, instant: str) -> None:
-        if self.waiting[:1] == [instant]:
-            self.killed.append(self.waiting.pop(0))
+        if instant in self.waiting:
+            self.waiting.remove(instant)
+            self.killed.append(instant)
             os.kill(self.pid(), signal.SIGKILL)
 
 
@@ -115,16 +116,17 @@ def test_killed_at_every_step_it_loses_nothing_and_repeats_only_what_was_on_its_
 
         fired = ONE + timedelta(hours=1, minutes=30)
         live(office, killer, fired, "source", "slack chat.postMessage", "mail", "pager")
-        assert office.told == (2, 2, 2), "each was on its way when the daemon died, and was sent once more"
+        told = office.told
+        assert all(1 <= count <= 4 for count in told), "once, and at most once more for each death on its way"
 
         for hours in (0.1, 1):
             crash(office)
             live(office, killer, fired + timedelta(hours=hours))
-        assert office.told == (2, 2, 2), "and never again"
+        assert office.told == told, "and never again"
 
         looks_over = ONE + timedelta(hours=5)
         live(office, killer, looks_over, "slack chat.update")
-        assert office.told == (2, 2, 2), "a correction in place is no news"
+        assert office.told == told, "a correction in place is no news"
 
         ended = ONE + timedelta(hours=8)
         live(office, killer, ended, "slack chat.update", "pager", "slack chat.postMessage")
@@ -137,16 +139,18 @@ def test_killed_at_every_step_it_loses_nothing_and_repeats_only_what_was_on_its_
 
 
 def _check(slack: SlackApi, mail: SmtpServer, pager: WebhookReceiver) -> None:
-    """Copies have the id of what they are copies of: two things were told, and no third."""
-    said = [(message.payload["metadata"]["event_payload"]["reason"], message) for message in slack.messages.values()]
-    assert [reason for reason, _ in said] == ["fired", "fired", "resolved", "resolved"]
-    assert len({message.payload["metadata"]["event_payload"]["id"] for _, message in said}) == 2
-    assert {message.thread_ts for reason, message in said if reason == "resolved"} == {said[1][1].ts}
-
-    assert len(mail.mails) == 3
-    assert len({each.read["Message-ID"] for each in mail.mails}) == 2
-
+    """Two things were told, in order, and no third: copies have the id of what they are copies of."""
+    posts = [message.payload["metadata"]["event_payload"] for message in slack.messages.values()]
+    assert once((post["reason"], post["id"]) for post in posts) == ["fired", "resolved"]
+    parent, *_ = slack.messages.values()
+    threads = {m.thread_ts for m in slack.messages.values() if m.payload["metadata"]["event_payload"]["reason"] != "fired"}
+    assert threads == {parent.ts}
+    assert len(once((each.read["Subject"], each.read["Message-ID"]) for each in mail.mails)) == 2
     bodies = [(request.json["reason"], request.headers["webhook-id"]) for request in pager.requests]
-    assert [reason for reason, _ in bodies] == ["fired", "fired", "resolved", "resolved"]
-    assert len(set(bodies)) == 2
+    assert once(bodies) == ["fired", "resolved"]
     assert len({(request.json["incident"]["id"]) for request in pager.requests}) == 1
+
+
+def once(told: Iterable[tuple[str, str]]) -> list[str]:
+    """What was told, without copies, which have the same id."""
+    return [what for what, _ in dict.fromkeys(told)]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from usage_watch.core.feedstate import FeedState, Poll
 from usage_watch.core.incident import Happening
 from usage_watch.core.series import DAY, HOUR, Feed
+from usage_watch.core.targetstate import GivenUp, TargetState
 from usage_watch.meta import Sight, happenings
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -51,6 +52,28 @@ def seen(*outcomes: Iterator[Poll], feeds: Sequence[Feed | FeedState] = (HOURS,)
     every = sorted((poll for some in outcomes for poll in some), key=lambda poll: poll.at)
     states = [each if isinstance(each, FeedState) else FeedState(each) for each in feeds]
     return Sight(polls=every, feeds=states)
+
+
+def target(
+    name: str = "pager",
+    *,
+    blocked: float | None = None,
+    failing: float | None = None,
+    oldest: float | None = None,
+    waiting: int = 1,
+    lost: Sequence[float] = (),
+    error: str | None = "hook.example answered 503",
+) -> TargetState:
+    """A channel: since when it is blocked, fails, has its oldest message; when messages were given up."""
+    return TargetState(
+        name,
+        blocked_from=None if blocked is None else minute(blocked),
+        failing_from=None if failing is None else minute(failing),
+        last_error=error,
+        waiting=0 if oldest is None else waiting,
+        waiting_from=None if oldest is None else minute(oldest),
+        given_up=tuple(GivenUp(minute(at), f"Refused at {at:g}.") for at in lost),
+    )
 
 
 def found(sight: Sight, minutes: float) -> list[Happening]:

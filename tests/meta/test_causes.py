@@ -34,6 +34,9 @@ def test_the_rules_are_all_causes_once() -> None:
         "meta:history_gap",
         "meta:limit_hit",
         "meta:large_revision",
+        "meta:delivery_blocked",
+        "meta:delivery_lagging",
+        "meta:delivery_given_up",
     )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.meta.making import DAYS, HOURS, found, minute, polls, seen
+from tests.meta.making import DAYS, HOURS, found, minute, polls, seen, target
+from usage_watch.core.targetstate import TargetState
 from usage_watch.meta import Sight, next_at
+
+DAY = 24 * 60
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,32 @@ def test_what_it_wakes_for_is_there_to_be_found_then_and_not_before(outcomes: st
     minutes = (at - minute(0)).total_seconds() / 60
     before, then = found(sight, minutes - 0.1), found(sight, minutes)
     assert [each.severity for each in before] != [each.severity for each in then]
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "expected"),
+    [
+        (target(failing=0, oldest=0), 14, 15),
+        (target(oldest=0), 14, 15),  # it may fail until then
+        (target(failing=0, oldest=0), 15, None),
+        (target(failing=0), 14, None),
+        (target(blocked=5, failing=0, oldest=0), 14, None),
+        (target(lost=[0]), 15, DAY),
+        (target(lost=[0]), DAY, None),
+        (target(lost=[0, DAY, 3 * DAY]), DAY, 2 * DAY),
+        (target(lost=[0, DAY, 3 * DAY]), 2 * DAY, 4 * DAY),
+        (target(failing=0, oldest=DAY, lost=[10]), DAY, DAY + 10),
+    ],
+)
+def test_it_wakes_when_messages_get_late_and_when_lost_ones_are_no_news_any_more(
+    state: TargetState, now: float, expected: float | None
+) -> None:
+    wanted = None if expected is None else minute(expected)
+    assert next_at(Sight(targets=[target("ops"), state]), minute(now)) == wanted
+
+
+def test_late_messages_are_there_to_be_found_when_it_wakes_for_them_and_not_before() -> None:
+    sight = Sight(targets=[target(failing=0, oldest=0)])
+    at = next_at(sight, minute(0))
+    assert at == minute(15)
+    assert (len(found(sight, 14.9)), len(found(sight, 15))) == (0, 1)

@@ -168,7 +168,13 @@ def test_unknown_fields_are_refused_without_repeating_what_was_written() -> None
 
 @pytest.mark.parametrize(
     "fields",
-    [{"title": "Other"}, {"runbook": "https://example.com"}, {"notify": ["ops"]}, {"enabled": False}],
+    [
+        {"title": "Other"},
+        {"runbook": "https://example.com"},
+        {"notify": ["ops"]},
+        {"enabled": False},
+        {"remind_every": "2h"},
+    ],
 )
 def test_words_and_routes_are_no_judging_fields(fields: dict[str, Any]) -> None:
     assert made("threshold", above=1, **fields).digest(UTC_FILE) == made("threshold", above=1).digest(UTC_FILE)
@@ -356,6 +362,69 @@ def test_how_many_series_is_a_whole_number_from_1_up(most: object) -> None:
 )
 def test_a_list_is_told_of_every_severity(notify: Any, expected: dict[str, list[str]]) -> None:
     assert routes(made("threshold", above=1, notify=notify).notify) == expected
+
+
+# ---- how often they are told -----------------------------------------------------------------------------------------
+
+DAY_AND_NIGHT = timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "expected"),
+    [
+        ("threshold", {"above": 1}, DAY_AND_NIGHT),
+        ("threshold", {"above": 1, "window": "24h"}, DAY_AND_NIGHT),
+        ("threshold", {"above": 1, "bucket": "1d"}, None),
+        ("threshold", {"above": 1, "for_each": "member"}, None),
+        ("threshold", {"above": 1, "dataset": "query_volume"}, None),
+        ("zscore", {"method": "plain"}, DAY_AND_NIGHT),
+        ("absence", {"quiet_for": "2d"}, DAY_AND_NIGHT),
+        ("absence", {"quiet_for": "2d", "for_each": "member"}, None),
+        ("budget", {"limit": 1}, None),
+    ],
+)
+def test_reminders_come_after_a_day_but_not_of_days_and_budgets(
+    kind: str, fields: dict[str, Any], expected: timedelta | None
+) -> None:
+    assert made(kind, **fields).reminds == expected
+
+
+@pytest.mark.parametrize("kind", ["threshold", "budget", "zscore", "absence"])
+@pytest.mark.parametrize("bucket", ["1h", "1d"])
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("off", None),
+        ("1h", timedelta(hours=1)),
+        ("2h30m", timedelta(hours=2.5)),
+        ("30d", timedelta(days=30)),
+        (DAY_AND_NIGHT, DAY_AND_NIGHT),
+    ],
+)
+def test_reminders_that_are_written_come_as_written(
+    kind: str, bucket: str, written: object, expected: timedelta | None
+) -> None:
+    needed: dict[str, dict[str, Any]] = {
+        "threshold": {"above": 1},
+        "budget": {"limit": 1},
+        "zscore": {"method": "plain"},
+    }
+    rule = made(kind, bucket=bucket, remind_every=written, **needed.get(kind, {"quiet_for": "2d"}))
+    assert rule.reminds == expected
+    assert not list(rule.problems())
+
+
+@pytest.mark.parametrize(
+    "written", ["59m", "0s", "on", "no", "", "1 h", 24, 1.5, True, False, [], timedelta(minutes=59)]
+)
+def test_other_reminders_are_refused(written: object) -> None:
+    assert "write a duration of at least 1h such as 24h, or off" in refused("threshold", above=1, remind_every=written)
+
+
+@pytest.mark.parametrize("written", ["off", "36h", "30d"])
+def test_reminders_are_written_as_they_are_read(written: str) -> None:
+    dumped = made("threshold", above=1, remind_every=written).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert made(**dumped).reminds == made("threshold", above=1, remind_every=written).reminds
 
 
 # ---- the schema for editors ------------------------------------------------------------------------------------------

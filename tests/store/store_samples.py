@@ -18,7 +18,7 @@ from usage_watch.core.message import (
     RuleName,
     Severity,
 )
-from usage_watch.core.plan import Notification, Post
+from usage_watch.core.promise import Notification, Post
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, Reading, SeriesKey
 from usage_watch.store.history import HistoryStore
 

@@ -12,7 +12,7 @@ import pytest
 from tests.store.store_samples import EVIDENCE, NOON, at, incident, post
 from usage_watch.core.incident import Incident, RuleRecord
 from usage_watch.core.message import Conversation, Reason
-from usage_watch.core.plan import Decision, Notification, Post, Told
+from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.store.alerts import AlertStore, Attempts, Decided
 from usage_watch.store.database import Database
 from usage_watch.store.outbox import Outbox, State
@@ -118,7 +118,9 @@ def test_what_is_posted_is_told_from_then_on(store: AlertStore) -> None:
     fired = post(1, ONE)
     commit(store, [ONE], posts=[fired], when=at(0) + timedelta(microseconds=3))
     decided_at = at(0) + timedelta(microseconds=3)
-    assert store.told([ONE.id]) == [Told(fired.keys[0], fired.conversation, decided_at, counts=True)]
+    assert store.told([ONE.id]) == [
+        Told(fired.keys[0], fired.conversation, decided_at, fired.id, counts=True, waits=True)
+    ]
     assert store.told([TWO.id]) == []
     assert store.told([]) == []
 

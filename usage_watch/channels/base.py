@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,6 +70,11 @@ class ChannelSettings(BaseModel):
     def edits(self) -> bool:
         """Whether what was sent can be corrected in place."""
         return False
+
+    @property
+    def digest(self) -> str:
+        """Another one where anything was changed that is written of it: not its secrets, which may be replaced."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     def connect(self, environ: Mapping[str, str]) -> Sender:
         """Open the channel, reading its secrets; SecretError where one is not to be had."""

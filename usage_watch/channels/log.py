@@ -9,6 +9,7 @@ from typing import Literal, TextIO
 from pydantic import Field
 
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
+from usage_watch.channels.variants import least, maybe_repeat
 from usage_watch.core.message import Delivery
 from usage_watch.core.wording import news
 from usage_watch.core.wordlines import text_lines
@@ -34,7 +35,7 @@ class LogSender:
         """Print one block. Where nobody reads any more (a closed pipe, a full disk), it has not arrived."""
         # Looked up at each message: a test runner or supervisor may have put another in its place.
         stream = self._stream or sys.stdout
-        block = "\n".join(_cleaned(line) for line in text_lines(news(delivery.message))) + "\n\n"
+        block = "\n".join(_cleaned(line) for line in _lines(delivery)) + "\n\n"
         encoding = getattr(stream, "encoding", None) or "utf-8"
         try:
             stream.write(block.encode(encoding, "replace").decode(encoding))
@@ -43,8 +44,19 @@ class LogSender:
             return Attempt(Verdict.NOT_SENT, "Standard output takes no more: is it closed, or the disk full?")
         return Attempt(Verdict.SENT)
 
+    def about_repeats(self, sent: Attempt) -> str:
+        """Nobody waits for the answer of a stream."""
+        return ""
+
     def close(self) -> None:
         """The stream is not ours to close."""
+
+
+def _lines(delivery: Delivery) -> tuple[str, ...]:
+    words = news(delivery.message)
+    if delivery.unsure:
+        words = maybe_repeat(words)
+    return (least(words),) if delivery.minimal else text_lines(words)
 
 
 def _cleaned(line: str) -> str:

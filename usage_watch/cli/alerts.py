@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.common.incidents import explained, incident_json, print_all, urgent
+from usage_watch.cli.common.incidents import explained, incident_json, is_open, print_all, urgent, what
+from usage_watch.cli.common.orders import NOTHING, author, said, words_of
 from usage_watch.cli.common.printing import print_facts, print_json, print_table
 from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
 from usage_watch.errors import UsageError
 
 if TYPE_CHECKING:
+    from usage_watch.cli.common.orders import Word
     from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.store.alerts import AlertStore, Attempts, Decided
@@ -29,7 +31,7 @@ class _Listing(Noun):
 
 @click.group(cls=_Listing)
 def alerts() -> None:
-    """What was found: list the alerts, or have one explained.
+    """What was found: list the alerts, have one explained, or say that you know.
 
     `usage-watch alerts` alone is `usage-watch alerts list`.
     """
@@ -56,13 +58,14 @@ def list_(session: Session, history: bool, since: str, as_data: bool) -> None:
     start_at, config = since_at(since, now), session.config()
     with session.reading(config) as database:
         found = AlertStore(database).incidents(start_at)
+        words = words_of(database, found, now)
     shown = urgent(incident for incident in found if history or not incident.history)
     if as_data:
-        print_json([incident_json(incident) for incident in shown])
+        print_json([incident_json(incident, words[incident.id]) for incident in shown])
         return
     reader = Reader(config.timezone, now)
     hidden = len(found) - len(shown)
-    print_all(shown, reader, f"Nothing is open, and nothing has ended since {reader.moment(start_at)}.")
+    print_all(shown, words, reader, f"Nothing is open, and nothing has ended since {reader.moment(start_at)}.")
     if hidden:
         click.echo(f"\n{hidden:,} more with --history: over before their rule was first seen.")
 
@@ -83,19 +86,77 @@ def show(session: Session, id: str, as_data: bool) -> None:
     config, now = session.config(), open_clock().now()
     with session.reading(config) as database:
         store = AlertStore(database)
-        incident = store.incident(id) or _none(store, id)
+        incident = _find(store, id)
         decisions, attempts = store.decisions_of(incident.id), store.attempts_of(incident.id)
+        word = words_of(database, [incident], now)[incident.id]
     if as_data:
         told = {"decisions": [_decision_json(each) for each in decisions]}
-        print_json({**incident_json(incident), **told, "deliveries": [_delivery_json(each) for each in attempts]})
+        print_json({**incident_json(incident, word), **told, "deliveries": [_delivery_json(each) for each in attempts]})
         return
     reader = Reader(config.timezone, now)
-    print_facts(explained(incident, reader))
+    print_facts(explained(incident, reader, word))
     _print_decisions(decisions, reader)
     _print_deliveries(attempts, reader)
 
 
-def _none(store: AlertStore, id: str) -> Incident:
+@alerts.command()
+@click.argument("id")
+@click.option("--note", metavar="TEXT", help="What others should know of it.")
+@click.option("--author", "by", metavar="NAME", help="Who knows: your login name by default.")
+@pass_session
+def ack(session: Session, id: str, note: str | None, by: str | None) -> None:
+    """Say that somebody knows: no more reminders of it.
+
+    It holds until the alert rises to a higher level or ends. ID may be any beginning of it that no other has, with or
+    without `inc_`. A running daemon learns of it by itself.
+    """
+    from usage_watch.cli.common.times import Reader
+    from usage_watch.clock import open_clock
+    from usage_watch.core.silence import Ack
+    from usage_watch.store.alerts import AlertStore
+    from usage_watch.store.silences import SilenceStore
+
+    who, why = author(by), None if note is None else said("--note", note)
+    config, now = session.config(), open_clock().now()
+    reader = Reader(config.timezone, now)
+    with session.writing(config) as database:
+        store = AlertStore(database)
+        incident = _going_on(_find(store, id), reader)
+        before = words_of(database, [incident], now).get(incident.id, NOTHING)
+        SilenceStore(database).ack(Ack(incident.id, incident.rank, now, who, why))
+    _print_acknowledged(incident, before, reader)
+
+
+def _going_on(incident: Incident, reader: Reader) -> Incident:
+    """The incident; UsageError where there is nothing to know of it any more."""
+    if incident.history:
+        raise UsageError(f"{incident.id} was over when its rule was first seen, and nobody is told of it.")
+    if not is_open(incident):
+        raise UsageError(
+            f"{incident.id} is over since {reader.moment(incident.ended_at)}, and nobody is reminded of it."
+        )
+    return incident
+
+
+def _print_acknowledged(incident: Incident, before: Word, reader: Reader) -> None:
+    from usage_watch.core.message import Severity
+
+    highest = incident.severity is Severity.CRITICAL
+    higher = "reaches a higher level" if highest else f"rises above {incident.severity}"
+    facts = [
+        ("Acknowledged", f"{incident.rule.id}: {what(incident)}"),
+        ("It means", f"no reminders until it {higher} or ends"),
+    ]
+    if before.known and before.ack is not None:
+        facts.append(("Before", f"it was acknowledged already, {reader.moment(before.ack.at)} by {before.ack.author}"))
+    print_facts(facts)
+
+
+def _find(store: AlertStore, id: str) -> Incident:
+    # Nothing is the beginning of the only one, too, but `"$ID"` of a variable that is not set means none.
+    found = store.incident(id) if id else None
+    if found is not None:
+        return found
     every = (each.id for each in store.incidents(datetime.fromtimestamp(0, UTC)))
     several = [each for each in every if id and (each.startswith(id) or each.removeprefix("inc_").startswith(id))]
     if several:

@@ -80,7 +80,8 @@ class Report:
 def backtest(session: Session, since: str, file: Path | None, diff: bool, as_data: bool) -> None:
     """Tell what the rules would have told, per rule and month.
 
-    Plays stored history back to them, each value from when it was known. Nothing is asked, sent or written.
+    Plays stored history back to them, each value from when it was known. Nothing is asked, sent or written. Reminders
+    are not counted.
     """
     from usage_watch.cli.common.times import Reader, since_at
     from usage_watch.clock import open_clock

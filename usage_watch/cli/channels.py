@@ -93,18 +93,38 @@ def _said(config: Config, told: Told, own: Sequence[Severity]) -> str:
 @click.argument("name")
 @pass_session
 def test(session: Session, name: str) -> None:
-    """Send a real test message. Ends with 4 where it was not taken."""
+    """Send a real test message. Ends with 4 where it was not taken.
+
+    Where it was, what did not arrive before gets another chance.
+    """
     from usage_watch.channels.base import Verdict
     from usage_watch.clock import open_clock
 
     config = session.config()
     if name not in config.channels:
         raise UsageError(_unknown(config, name))
+    now = open_clock().now()
     with closing(config.channels[name].connect(os.environ)) as sender:
-        attempt = sender.send(_delivery(open_clock().now(), config.timezone.key))
-    if attempt.verdict != Verdict.SENT:
-        raise DeliveryError(f"{name}: the test message was not taken. {attempt.detail}")
-    click.echo(f"{name}: the test message was taken. {attempt.detail}".rstrip())
+        attempt = sender.send(_delivery(now, config.timezone.key))
+        if attempt.verdict != Verdict.SENT:
+            raise DeliveryError(f"{name}: the test message was not taken. {attempt.detail}")
+        said = (f"{name}: the test message was taken.", attempt.detail, sender.about_repeats(attempt))
+    click.echo(" ".join(part for part in said if part))
+    if pardoned := _pardoned(session, config, name):
+        some = "1 message that did not arrive gets" if pardoned == 1 else f"{pardoned:,} that did not arrive get"
+        click.echo(f"{name}: {some} another chance.")
+
+
+def _pardoned(session: Session, config: Config, name: str) -> int:
+    """Let what the channel did not take be tried again; answers how many messages."""
+    from pathlib import Path
+
+    if not Path(config.store.path).exists():
+        return 0
+    from usage_watch.store.targets import TargetStore
+
+    with session.writing(config) as database:
+        return TargetStore(database).pardon(name)
 
 
 def _unknown(config: Config, name: str) -> str:

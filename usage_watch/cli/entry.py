@@ -25,6 +25,7 @@ _COMMANDS = {
     "check": "usage_watch.cli.check:check",
     "status": "usage_watch.cli.status:status",
     "alerts": "usage_watch.cli.alerts:alerts",
+    "silence": "usage_watch.cli.silence:silence",
     "backtest": "usage_watch.cli.backtest:backtest",
     "history": "usage_watch.cli.history:history",
     "channels": "usage_watch.cli.channels:channels",
@@ -56,7 +57,7 @@ _EXIT_CODES = """\
 \b
 Exit codes:
   0   fine
-  1   something of warning or above is open (with --check)
+  1   something unacknowledged of warning or above is open (with --check)
   2   wrong usage or rules file
   3   the source could not be read
   4   a message could not be delivered

@@ -46,7 +46,7 @@ def run(session: Session, once: bool) -> int:
     session.log(always=not once)
     with stoppable() as stop, DaemonLock(path), open_for_writing(path) as database, progress(clock.now()) as shown:
         _announce(config)
-        with Cycle(config, database, clock, stop, progress=shown) as cycle:
+        with Cycle(config, database, clock, stop, progress=shown, thorough=once) as cycle:
             if once:
                 summary = cycle.run()
                 daemon.log(summary)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from usage_watch.cli.common.incidents import incident_json, is_open, print_open, urgent
+from usage_watch.cli.common.orders import Words, words_of
 from usage_watch.cli.common.printing import print_json, print_table
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
+from usage_watch.cli.common.silences import print_silences, silence_json
 from usage_watch.cli.freshness import Freshness, fresh, print_freshness, print_lateness
 
 if TYPE_CHECKING:
     from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
+    from usage_watch.core.silence import Silence
     from usage_watch.store.database import Database
     from usage_watch.store.outbox import State
 
@@ -27,7 +30,6 @@ _SHOWN = 20
 _MEANINGS = {
     "queued": "waiting to be sent, or sent again",
     "leased": "on their way",
-    "held": "held back",
     "blocked": "refused until its configuration is mended; tried again each hour",
     "dead": "given up",
     "undeliverable": "given up: the channel is no longer in the rules file",
@@ -40,17 +42,21 @@ class Status:
 
     feeds: Sequence[Freshness]
     open: Sequence[Incident]
+    words: Words
+    """What people said of what is open."""
+    silences: Sequence[Silence]
+    """Those in force."""
     outbox: Mapping[str, Mapping[State, int]]
     """By channel and state, how many messages; none that were sent."""
 
     @property
     def serious(self) -> bool:
-        """Whether something of warning or above is open."""
-        return any(incident.severity != "info" for incident in self.open)
+        """Whether something of warning or above is open that nobody has acknowledged."""
+        return any(each.severity != "info" and not self.words[each.id].known for each in self.open)
 
 
 @click.command(cls=Command)
-@click.option("--check", is_flag=True, help="End with 1 where something of warning or above is open.")
+@click.option("--check", is_flag=True, help="End with 1 where something unacknowledged of warning or above is open.")
 @json_option
 @pass_session
 def status(session: Session, as_data: bool, check: bool) -> int:
@@ -62,7 +68,7 @@ def status(session: Session, as_data: bool, check: bool) -> int:
     with session.reading(config) as database:
         found = _status(config, database, now)
     if as_data:
-        print_json({"feeds": found.feeds, "open": [incident_json(each) for each in found.open], "outbox": found.outbox})
+        print_json(_data(found, now))
     else:
         _print(found, Reader(config.timezone, now))
     return 1 if check and found.serious else 0
@@ -71,9 +77,25 @@ def status(session: Session, as_data: bool, check: bool) -> int:
 def _status(config: Config, database: Database, now: datetime) -> Status:
     from usage_watch.store.alerts import AlertStore
     from usage_watch.store.outbox import Outbox
+    from usage_watch.store.silences import SilenceStore
 
     incidents = urgent(incident for incident in AlertStore(database).incidents(now) if is_open(incident))
-    return Status(fresh(config, database, now), incidents, Outbox(database).pending())
+    return Status(
+        feeds=fresh(config, database, now),
+        open=incidents,
+        words=words_of(database, incidents, now),
+        silences=[silence for silence in SilenceStore(database).all(now) if silence.in_force(now)],
+        outbox=Outbox(database).pending(),
+    )
+
+
+def _data(found: Status, now: datetime) -> dict[str, Any]:
+    return {
+        "feeds": found.feeds,
+        "open": [incident_json(each, found.words[each.id]) for each in found.open],
+        "silences": [silence_json(each, found.open, now) for each in found.silences],
+        "outbox": found.outbox,
+    }
 
 
 def _print(found: Status, reader: Reader) -> None:
@@ -82,19 +104,24 @@ def _print(found: Status, reader: Reader) -> None:
     if any(feed.polled_at for feed in found.feeds):
         click.echo("\nHow late the source is")
         print_lateness(found.feeds)
-    click.echo(f"\nOpen: {_summed(found.open)}")
+    click.echo(f"\nOpen: {_summed(found)}")
     if found.open:
-        print_open(found.open[:_SHOWN], reader, "")
+        print_open(found.open[:_SHOWN], found.words, reader)
         if len(found.open) > _SHOWN:
             click.echo(f"and {len(found.open) - _SHOWN:,} more: usage-watch alerts")
         click.echo("Why: usage-watch alerts show ID")
+    if found.silences:
+        click.echo("\nSilences in force")
+        print_silences(found.silences, found.open, reader)
     click.echo("\nMessages not delivered" + ("" if found.outbox else ": none"))
     rows = [(target, n, _MEANINGS[state]) for target, states in found.outbox.items() for state, n in states.items()]
     if rows:
         print_table(("channel", "messages", "state"), rows, "")
 
 
-def _summed(incidents: Sequence[Incident]) -> str:
-    """`1 critical, 11 warning`; in words where there is none."""
-    severities = [incident.severity for incident in incidents]
-    return ", ".join(f"{severities.count(each):,} {each}" for each in dict.fromkeys(severities)) or "nothing"
+def _summed(found: Status) -> str:
+    """`1 critical, 11 warning; 2 acknowledged`; in words where there is none."""
+    severities = [incident.severity for incident in found.open]
+    known = sum(word.known for word in found.words.values())
+    summed = ", ".join(f"{severities.count(each):,} {each}" for each in dict.fromkeys(severities)) or "nothing"
+    return f"{summed}; {known:,} acknowledged" if known else summed

@@ -13,9 +13,10 @@ from usage_watch.channels import AnyChannel
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.series import DAY, EACH_MEMBER, Feed
 from usage_watch.meta import RULES as META_RULES
+from usage_watch.meta import TO_ANSWER
 from usage_watch.rules import AnyRule, FileDefaults, routes
 from usage_watch.rules.budget import BudgetRule
-from usage_watch.rules.common import Notify, Routes, Strict
+from usage_watch.rules.common import REMIND_EVERY, Notify, Routes, Strict
 from usage_watch.rules.fields import NAME, Zone
 from usage_watch.source.settings import SourceSettings
 from usage_watch.store.settings import StoreSettings
@@ -89,6 +90,14 @@ class Config(Strict):
     def meta_routes(self) -> Routes:
         """By severity, the channels that are told what the watcher says of itself."""
         return routes(self.notify if self.meta.notify is None else self.meta.notify)
+
+    @property
+    def reminders(self) -> Mapping[str, timedelta | None]:
+        """By rule id, the time to the first reminder of an alert that stays open; None for no reminders.
+
+        Of the watcher's own alerts too.
+        """
+        return {**dict.fromkeys(TO_ANSWER, REMIND_EVERY), **{rule.id: rule.reminds for rule in self.rules}}
 
     def feeds(self) -> tuple[Feed, ...]:
         """What the enabled rules need, and member days of what they watch: who drives it. Ordered, once each."""

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Message, Notice, Reason
-from usage_watch.core.plan import Notification, Post, Target, Told
+from usage_watch.core.promise import Notification, Post, Target, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ def compose(
     for record in told:
         key = record.notification
         known[key.incident_id, key.target] = record.conversation
-        members[record.conversation.id].append(key.incident_id)
+        if not record.recalled:
+            members[record.conversation.id].append(key.incident_id)
     posts = []
     for keys in _together(notifications, incidents, known, form.targets):
         first = incidents[keys[0].incident_id]
@@ -60,6 +61,10 @@ def compose(
     return posts
 
 
+_BY_NEWS = {Reason.REMINDER: 1, Reason.UPDATED: 2}
+"""What is new comes before what is only said again, and that before what is only corrected."""
+
+
 def _together(
     notifications: Sequence[Notification],
     incidents: Mapping[str, Incident],
@@ -69,8 +74,8 @@ def _together(
     groups: dict[tuple[str, str], list[Notification]] = defaultdict(list)
     for key in notifications:
         groups[key.target, _shared(key, incidents, known, targets)].append(key)
-    # What is new comes before what is only corrected: a post is known by its first.
-    return [sorted(keys, key=lambda key: key.reason is Reason.UPDATED) for keys in groups.values()]
+    # A post is known by its first.
+    return [sorted(keys, key=lambda key: _BY_NEWS.get(key.reason, 0)) for keys in groups.values()]
 
 
 def _shared(

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 from itertools import islice
-from zoneinfo import ZoneInfo
 
 from usage_watch.core.message import Fact, Message, Notice, Reason, Severity
 from usage_watch.core.plain import plain
-from usage_watch.core.units import local_time, number, percent, quantity, span, spell_duration
+from usage_watch.core.units import number, percent, quantity, spell_duration
+from usage_watch.core.when import Times, times
 
 LOOKS_OVER = "looks clear, waiting for data to settle"
 """Of what goes on, and would have ended, were what is known final."""
 AFTERWARDS = "Afterwards"
 """The name of what is said once something is over: what was missed, say."""
+_WORST = "At its worst"
+"""The name of how far it went, or of when."""
 
 META = "meta"
 """The kind of what the watcher says of itself: about causes, which have no peak and no usage."""
@@ -29,9 +30,6 @@ _CONTRIBUTORS = 3
 """Contributors named per axis."""
 _ROWS = 12
 """Reasons given per incident."""
-
-_DAY = timedelta(days=1)
-_UTC = ZoneInfo("UTC")
 
 _LEVEL_MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _END_MARKS = {Reason.RESOLVED: "✅", Reason.FIRED_AND_ENDED: "✅", Reason.RETRACTED: "↩️"}
@@ -66,14 +64,15 @@ class Entry:
 
 def entry(notice: Notice, message: Message) -> Entry:
     """One notice of a message."""
-    times = _times(notice, message)
+    by_days = notice.evidence.bucket == "1d" and notice.rule.kind != META
+    when = times(notice, message, by_days=by_days)
     return Entry(
         mark=mark(notice),
-        headline=_headline(notice, times),
-        aside=tuple(_aside(notice, times)),
+        headline=_headline(notice, when),
+        aside=tuple(_aside(notice, when)),
         labels=tuple(Fact(_titled(axis), shown(category)) for axis, category in sorted(notice.labels.items())),
-        standing=tuple(_standing(notice, times)),
-        reasons=tuple(islice(_reasons(notice), _ROWS)),
+        standing=tuple(_standing(notice, when)),
+        reasons=tuple(islice(_reasons(notice, when), _ROWS)),
     )
 
 
@@ -104,52 +103,14 @@ def clause(sentence: str | None) -> str:
     return said[0].lower() + said[1:] if is_word else said
 
 
-# When
-
-
-@dataclass(frozen=True, slots=True)
-class _Times:
-    """When an incident began and ended: hours, or the first and last day where it was judged by days."""
-
-    began: str
-    ended: str
-    whole: str
-    """From when to when."""
-    lasted: str
-    learned: str | None
-    """When it was found that it did not happen; None where the message is not about that."""
-
-
-def _times(notice: Notice, message: Message) -> _Times:
-    zone, now = ZoneInfo(message.zone), message.decided_at
-    began_at, ended_at = notice.started_at, notice.ended_at or now
-    began, ended, whole = local_time(began_at, zone, now), local_time(ended_at, zone, now), zone
-    if notice.evidence.bucket == "1d" and notice.rule.kind != META:  # the source's days are UTC days
-        began = span(began_at, began_at + _DAY, _UTC, now)
-        if _is_midnight(ended_at):  # not where it was closed in the midst of a day
-            ended, whole = span(ended_at - _DAY, ended_at, _UTC, now), _UTC
-    is_news = any(each.reason is Reason.RETRACTED and each.incident_id == notice.incident_id for each in message.news)
-    return _Times(
-        began=began,
-        ended=ended,
-        whole=span(began_at, ended_at, whole, now),
-        lasted=spell_duration(ended_at - began_at),
-        learned=local_time(now, zone, now) if is_news else None,
-    )
-
-
-def _is_midnight(at: datetime) -> bool:
-    return at.astimezone(_UTC).time() == time()
-
-
 # What
 
 
-def _headline(notice: Notice, times: _Times) -> str:
+def _headline(notice: Notice, when: Times) -> str:
     series, summary = _series(notice), _summary(notice)
     match notice.reason:
         case Reason.RESOLVED:
-            return f"ended {times.ended}: {series or shown(notice.rule.title)}"
+            return f"ended {when.ended}: {series or shown(notice.rule.title)}"
         case Reason.FIRED_AND_ENDED:
             said = f"came and went: {_within(notice, summary)}"
         case Reason.CLOSED:
@@ -160,6 +121,8 @@ def _headline(notice: Notice, times: _Times) -> str:
             said = f"corrected: {_within(notice, summary)}"
         case Reason.ESCALATED:
             said = f"{'is ' if series else ''}now {notice.severity}: {_within(notice, summary)}"
+        case Reason.REMINDER:
+            said = f"still open after {when.stands}: {_within(notice, summary)}"
         case _:
             return f"{series}: {summary}" if series else summary
     return f"{series} {said}".lstrip()
@@ -183,26 +146,26 @@ def _within(notice: Notice, summary: str) -> str:
     return clause(summary) if notice.rule.kind == META else summary
 
 
-def _aside(notice: Notice, times: _Times) -> Iterator[str]:
+def _aside(notice: Notice, when: Times) -> Iterator[str]:
     match notice.reason:
         case Reason.RESOLVED:
-            yield times.lasted
+            yield when.lasted
             if notice.rule.kind != META:
                 yield _height(notice)
         case Reason.CLOSED:
-            yield f"after {times.lasted}"
+            yield f"after {when.lasted}"
         case Reason.RETRACTED:
-            yield f"of {times.began}"
-            if times.learned is not None:
-                yield f"learned {times.learned}"
+            yield f"of {when.began}"
+            if when.learned is not None:
+                yield f"learned {when.learned}"
         case _ if goes_on(notice):
             if notice.rule.kind != META:  # a cause says itself since when
-                yield f"since {times.began}"
+                yield f"since {when.began}"
             if notice.looks_over:
                 yield LOOKS_OVER
         case _:
-            yield times.whole
-            yield times.lasted
+            yield when.whole
+            yield when.lasted
 
 
 def _height(notice: Notice) -> str:
@@ -215,23 +178,23 @@ def _height(notice: Notice) -> str:
 # How it stands, and why
 
 
-def _standing(notice: Notice, times: _Times) -> Iterator[Fact]:
+def _standing(notice: Notice, when: Times) -> Iterator[Fact]:
     yield Fact("Severity", notice.severity.value)
     if notice.reason is Reason.RETRACTED:
-        yield Fact("Alert of", times.began)
-        if times.learned is not None:
-            yield Fact("Learned", times.learned)
+        yield Fact("Alert of", when.began)
+        if when.learned is not None:
+            yield Fact("Learned", when.learned)
         return
-    yield Fact("Since", times.began)
+    yield Fact("Since", when.began)
     if goes_on(notice):
         if notice.looks_over:
             yield Fact("Now", LOOKS_OVER)
         return
-    yield Fact("Ended", times.ended)
-    yield Fact("Lasted", times.lasted)
+    yield Fact("Ended", when.ended)
+    yield Fact("Lasted", when.lasted)
 
 
-def _reasons(notice: Notice) -> Iterator[Fact]:
+def _reasons(notice: Notice, when: Times) -> Iterator[Fact]:
     """While it goes on: why. Once it is over: how bad it was, and still who it was."""
     evidence = notice.evidence
     if notice.reason is Reason.RETRACTED:  # nothing else that was said of it holds
@@ -241,7 +204,9 @@ def _reasons(notice: Notice) -> Iterator[Fact]:
         if evidence.after is not None:
             yield Fact(AFTERWARDS, shown(evidence.after, _SENTENCE))
         if notice.reason is not Reason.FIRED_AND_ENDED:
-            yield Fact("What was wrong" if notice.rule.kind == META else "At its worst", _summary(notice))
+            yield Fact("What was wrong" if notice.rule.kind == META else _WORST, _summary(notice))
+    elif notice.reason is Reason.REMINDER and notice.rule.kind != META and notice.period_at is None:
+        yield Fact(_WORST, when.worst)  # the numbers that are said again are of then; a period's sum is as of now
     if goes_on(notice) or notice.reason is Reason.FIRED_AND_ENDED:
         yield from (Fact(shown(fact.name), shown(fact.value, _VALUE)) for fact in evidence.facts)
     yield from _contributors(notice)

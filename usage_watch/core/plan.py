@@ -3,119 +3,144 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
+from usage_watch.core.difference import Case, Say
+from usage_watch.core.entry import META
 from usage_watch.core.incident import Incident
-from usage_watch.core.message import Conversation, Message, Reason, Severity
-
-Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """One thing to tell one target about one incident; (incident, target, reason, ordinal) is told at most once."""
-
-    incident_id: str
-    target: str
-    """A channel's name: a changed address or token is the same target."""
-    reason: Reason
-    ordinal: int
-    """Counts this reason for that incident and target, from 1."""
-    rank: int
-    """The level that it speaks of."""
-    face: str = ""
-    """What the message shows of it; see `Incident.face`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A notification that was promised before."""
-
-    notification: Notification
-    conversation: Conversation
-    decided_at: datetime
-    counts: bool
-    """Whether it counts as told: sent, leased, queued or blocked. Held, dead and undeliverable do not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """One outbox row: a message to one target, and the notifications that it keeps."""
-
-    id: str
-    """`ntf_…`"""
-    target: str
-    conversation: Conversation
-    message: Message
-    keys: tuple[Notification, ...]
-    """Never empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Why something was told or not: a row that `alerts show` prints."""
-
-    incident_id: str
-    target: str | None
-    """None where it concerns everyone."""
-    reason: Reason
-    told: bool
-    why: str
-    """One sentence."""
-
+from usage_watch.core.message import Severity
+from usage_watch.core.promise import Decision, Notification, Target, Told
+from usage_watch.core.silence import Orders
 
 Routes = Mapping[str, Mapping[Severity, Sequence[str]]]
 """For each rule's id the targets of each severity; a rule or severity left out is told to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What a channel is, as far as it matters for what it is told."""
+class Terms:
+    """Who is told of what, and how often."""
 
-    people: bool
-    """It gets one message per rule and cycle; a machine gets one per incident."""
-    edits: bool = False
-    """What it was told can be corrected in place."""
+    routes: Routes
+    targets: Mapping[str, Target]
+    remind: Mapping[str, timedelta | None] = field(default_factory=dict)
+    """For each rule's id the time to the first reminder; no reminders where it is None or left out."""
+    orders: Orders = field(default_factory=Orders)
 
 
-LATE_NEWS = timedelta(hours=24)
-"""What ended longer ago, untold and not critical, is no news any more."""
-CORRECTED_FOR = timedelta(days=7)
-"""For how long after its end something that was told is corrected or retracted."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done about the difference."""
+
+    notifications: tuple[Notification, ...] = ()
+    """What is to be told, in the order of the incidents."""
+    recalled: frozenset[str] = frozenset()
+    """Ids of posts that wait, and that nothing of has left: what they said is said anew, or is not true any more."""
+    held: tuple[Decision, ...] = ()
+    """What would be told, but for a silence."""
+    next_at: datetime | None = None
+    """The next instant at which there would be more to tell, though nothing happens."""
 
 
 def plan(
-    incidents: Iterable[Incident],
+    incidents: Sequence[Incident],
     before: Mapping[str, Incident],
-    told: Iterable[Told],
-    routes: Routes,
-    targets: Mapping[str, Target],
+    told: Sequence[Told],
+    terms: Terms,
     now: datetime,
-) -> list[Notification]:
-    """What is still to be told, in the order of the incidents. Telling it makes the next plan empty.
+) -> Plan:
+    """What is still to be told. Telling it makes the next plan empty.
 
     `before`: the incidents as the last cycle left them, by id. `told` is in the order in which it was promised,
     whatever the clock said then: clocks are set back.
     """
+    says = _differences(incidents, before, told, terms, now)
+    recalled = _recalled(says, told)
+    if recalled:
+        says = _differences(incidents, before, taken_back(told, recalled), terms, now)
+    instants = [say.again_at for say in says if say.again_at is not None and say.again_at > now]
+    return Plan(
+        notifications=tuple(say.notification for say in says if say.notification is not None),
+        recalled=recalled,
+        held=tuple(say.held for say in says if say.held is not None),
+        next_at=min(instants, default=None),
+    )
+
+
+def taken_back(told: Iterable[Told], posts: AbstractSet[str]) -> list[Told]:
+    """What was told, without what these posts said."""
+    return [replace(each, recalled=True) if each.post_id in posts else each for each in told]
+
+
+def _recalled(says: Iterable[Say], told: Iterable[Told]) -> frozenset[str]:
+    """Posts that wait in a conversation in which there is more to say: all of it is better said at once, as it is now.
+
+    So an outage of a target piles nothing up, and what began and ended in it is one message.
+    """
+    waiting: dict[str, set[str]] = defaultdict(set)
+    conversations: dict[tuple[str, str], str] = {}
+    for each in told:
+        conversations[each.notification.incident_id, each.notification.target] = each.conversation.id
+        if each.waits:
+            waiting[each.conversation.id].add(each.post_id)
+    news = (say.notification for say in says if say.notification is not None)
+    spoken = {conversations.get((key.incident_id, key.target)) for key in news}
+    return frozenset(post for conversation, posts in waiting.items() if conversation in spoken for post in posts)
+
+
+def _differences(
+    incidents: Iterable[Incident], before: Mapping[str, Incident], told: Iterable[Told], terms: Terms, now: datetime
+) -> list[Say]:
     by_incident: dict[str, dict[str, list[Told]]] = defaultdict(lambda: defaultdict(list))
     for record in told:
         by_incident[record.notification.incident_id][record.notification.target].append(record)
     return [
-        notification
+        case.say()
         for incident in incidents
         if not incident.history
-        for notification in _difference(
-            incident,
-            _ended_now(incident, before.get(incident.id)),
-            by_incident[incident.id],
-            routes.get(incident.rule.id, {}),
-            targets,
-            now,
-        )
+        for case in _cases(incident, before.get(incident.id), by_incident[incident.id], terms, now)
     ]
+
+
+def _cases(
+    incident: Incident, before: Incident | None, told: Mapping[str, list[Told]], terms: Terms, now: datetime
+) -> Iterable[Case]:
+    """One for each target that is to hear of the incident, or heard of it."""
+    routed, ended_now = routed_to(incident, terms), _ended_now(incident, before)
+    silences = [silence for silence in terms.orders.silences if silence.covers(incident)]
+    ack = terms.orders.acks.get(incident.id)
+    for name in dict.fromkeys([*routed, *told]):
+        yield Case(
+            incident=incident,
+            name=name,
+            target=terms.targets.get(name, _GONE),
+            told=told.get(name, ()),
+            routed=name in routed,
+            ended_now=ended_now,
+            remind=terms.remind.get(incident.rule.id),
+            known=ack is not None and ack.stands(incident, _said_over_at(told)),
+            silences=silences,
+            now=now,
+        )
+
+
+_GONE = Target(people=False)
+"""A channel that is not in the rules file any more: what it is owed is noted, and cannot be delivered."""
+
+
+def routed_to(incident: Incident, terms: Terms) -> Sequence[str]:
+    """Who is to hear of an incident. That a channel fails is told through others, and be it those that hear nothing
+    else."""
+    names = terms.routes.get(incident.rule.id, {}).get(incident.severity, ())
+    about = incident.labels.get(CHANNEL) if incident.rule.kind == META else None
+    others = [name for name in names if name != about]
+    return others or [name for name in terms.targets if name != about] if names else ()
+
+
+CHANNEL = "Channel"
+"""The label of what the watcher says of a channel."""
 
 
 def _ended_now(incident: Incident, before: Incident | None) -> bool:
@@ -125,98 +150,7 @@ def _ended_now(incident: Incident, before: Incident | None) -> bool:
     return before is None or before.ended_at is None or before.retracted or before.ended_at < incident.ended_at
 
 
-def _difference(
-    incident: Incident,
-    ended_now: bool,
-    told: Mapping[str, list[Told]],
-    routes: Mapping[Severity, Sequence[str]],
-    targets: Mapping[str, Target],
-    now: datetime,
-) -> Iterator[Notification]:
-    """An open incident is told to whom its severity is routed; its end to exactly those who were told."""
-    routed = routes.get(incident.severity, ())
-    for name in dict.fromkeys([*(routed if incident.open or ended_now else ()), *told]):
-        records, target = told.get(name, []), targets.get(name, _GONE)
-        reason = _first_of(
-            _opening(incident, records, now) if incident.open and name in routed else None,
-            _late(incident, records, now) if ended_now and name in routed else None,
-            None if incident.open else _ending(incident, records, target, now),
-            _correction(incident, records, target, now),
-        )
-        if reason is not None:
-            ordinal = 1 + sum(record.notification.reason == reason for record in records)
-            yield Notification(incident.id, name, reason, ordinal, incident.rank, incident.face)
-
-
-_GONE = Target(people=False)
-"""A channel that is not in the rules file any more: what it is owed is noted, and cannot be delivered."""
-
-
-def _first_of(*reasons: Reason | None) -> Reason | None:
-    return next((reason for reason in reasons if reason is not None), None)
-
-
-def _opening(incident: Incident, records: Sequence[Told], now: datetime) -> Reason | None:
-    """What an open incident still has to say to a target that was told these."""
-    if not _heard(records) and _stale(incident, now):
-        return None
-    heard_ends = [record.counts and record.notification.reason.ending for record in records]
-    current = [record for record in _after_last(records, heard_ends) if record.notification.reason.firing]
-    # What was given up counts here too: trying the same again each cycle would never end.
-    if incident.rank <= max((record.notification.rank for record in current), default=0):
-        return None
-    return Reason.ESCALATED if any(record.counts for record in current) else Reason.FIRED
-
-
-def _stale(incident: Incident, now: datetime) -> bool:
-    """Whether it looks over, and so long ago that nobody would be told of its end: the watcher was down, say."""
-    was_long_ago = now - incident.evidence.until_at >= LATE_NEWS
-    return incident.looks_over and was_long_ago and incident.severity is not Severity.CRITICAL
-
-
-def _late(incident: Incident, records: Sequence[Told], now: datetime) -> Reason | None:
-    """What ended before it could be told at its level is told once, where it still matters."""
-    worth = incident.severity is Severity.CRITICAL or _ended_within(incident, LATE_NEWS, now)
-    counted = [record.notification for record in records if record.counts]
-    stands = _after_last(counted, [each.reason is Reason.RETRACTED for each in counted])
-    told_rank = max((each.rank for each in stands if each.reason is not Reason.UPDATED), default=0)
-    owed_its_end = any(each.reason.firing for each in _after_last(counted, [each.reason.ending for each in counted]))
-    return Reason.FIRED_AND_ENDED if worth and not owed_its_end and incident.rank > told_rank else None
-
-
-def _ending(incident: Incident, records: Sequence[Told], target: Target, now: datetime) -> Reason | None:
-    """The end of an incident, for a target that was told of it and not yet of its end; once, even if given up."""
-    if incident.retracted:
-        unheard = [record.notification.reason is Reason.RETRACTED for record in records]
-        due = _ended_within(incident, CORRECTED_FOR, now)
-        return Reason.RETRACTED if due and _heard(_after_last(records, unheard)) else None
-    ends = [record.notification.reason.ending for record in records]
-    if not _heard(_after_last(records, ends)):
-        return None
-    if incident.closed:
-        return Reason.CLOSED
-    # Machines keep track; people are not told that what they were told once is no news any more.
-    return None if incident.quiet and target.people else Reason.RESOLVED
-
-
-def _heard(records: Iterable[Told]) -> bool:
-    """Whether anything was told; corrections are only seen by who looks."""
-    return any(record.counts and record.notification.reason is not Reason.UPDATED for record in records)
-
-
-def _correction(incident: Incident, records: Sequence[Told], target: Target, now: datetime) -> Reason | None:
-    """What stands where it was told is kept true, for a week after its end."""
-    told = any(record.counts for record in records)
-    if not target.edits or not told or not _ended_within(incident, CORRECTED_FOR, now):
-        return None
-    # What was given up counts here too: trying the same correction again each cycle would never end.
-    return Reason.UPDATED if records[-1].notification.face != incident.face else None
-
-
-def _ended_within(incident: Incident, span: timedelta, now: datetime) -> bool:
-    return incident.ended_at is None or now - incident.ended_at < span
-
-
-def _after_last(records: Sequence[Item], marked: Sequence[bool]) -> Sequence[Item]:
-    """The records after the last marked one; all of them where none is."""
-    return records[max((index for index, mark in enumerate(marked, 1) if mark), default=0) :]
+def _said_over_at(told: Mapping[str, list[Told]]) -> datetime | None:
+    """When it was last told to be over."""
+    ends = (each.decided_at for records in told.values() for each in records if each.notification.reason.ending)
+    return max(ends, default=None)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+LAGS_AFTER = timedelta(minutes=15)
+"""A channel lags when a message has waited for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,7 @@ class TargetState:
     """When the oldest of them was decided."""
     given_up: tuple[GivenUp, ...] = ()
     """Messages that were given up in the last days, oldest first."""
+
+    def lags(self, now: datetime) -> bool:
+        """Whether a message has waited for too long."""
+        return self.waiting_from is not None and now - self.waiting_from >= LAGS_AFTER

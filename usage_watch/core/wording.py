@@ -12,7 +12,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from usage_watch.core.entry import META, NAME, Entry, entry, goes_on, mark, names_itself, shown
-from usage_watch.core.message import Message, Notice, Reason
+from usage_watch.core.message import Fact, Message, Notice, Reason
 from usage_watch.core.plain import plain, web_link
 from usage_watch.core.units import local_time, number, spell_duration
 
@@ -25,6 +25,7 @@ _EXPLAINED = 3
 _COUNTED = {
     Reason.FIRED: ("", "open"),
     Reason.ESCALATED: (" got worse", "worse"),
+    Reason.REMINDER: (" still open", "still open"),
     Reason.UPDATED: (" corrected", "corrected"),
     Reason.FIRED_AND_ENDED: (" came and went", "came and went"),
     Reason.RESOLVED: (" ended", "ended"),
@@ -32,6 +33,9 @@ _COUNTED = {
     Reason.CLOSED: (" closed", "closed"),
 }
 """What is said where it happened to all of them, and where to some."""
+
+_ACK = "usage-watch alerts ack"
+"""With an incident's id: no more reminders until it gets worse or ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Words:
     runbook: str | None
     """What to do about it: a link; None once all is over."""
     footer: tuple[str, ...]
-    """Which rule, how fresh the data was, in which zone the times are."""
+    """Which rule, how fresh the data was, in which zone the times are; and how not to be told of several again."""
 
 
 def told(message: Message) -> tuple[Notice, ...]:
@@ -88,7 +92,7 @@ def _words(message: Message, notices: Sequence[Notice]) -> Words:
         more=len(ordered) - len(entries),
         command=_command(message, ordered),
         runbook=web_link(first.rule.runbook) if goes_on(first) else None,
-        footer=tuple(_footer(message, first)),
+        footer=tuple(_footer(message, ordered)),
     )
 
 
@@ -99,10 +103,10 @@ def _command(message: Message, ordered: Sequence[Notice]) -> str:
     return f"usage-watch alerts{alone}"
 
 
-def _gravity(notice: Notice) -> tuple[bool, int, float]:
-    """What goes on before what is over, then the gravest, then what is furthest beyond its limit."""
+def _gravity(notice: Notice) -> tuple[bool, bool, int, float]:
+    """What goes on before what is over; then what is new, the gravest, and what is furthest beyond its limit."""
     beyond = abs(notice.evidence.value - notice.evidence.limit)
-    return (not goes_on(notice), -notice.severity.weight, -beyond)
+    return (not goes_on(notice), notice.reason is Reason.REMINDER, -notice.severity.weight, -beyond)
 
 
 def _counted(ordered: Sequence[Notice], rule: str) -> str:
@@ -114,11 +118,14 @@ def _counted(ordered: Sequence[Notice], rule: str) -> str:
     return f"{alerts} ({', '.join(parts)})"
 
 
-def _footer(message: Message, first: Notice) -> Iterator[str]:
-    yield plain(first.rule.id, NAME)
-    if first.rule.kind != META:
+def _footer(message: Message, ordered: Sequence[Notice]) -> Iterator[str]:
+    rule = ordered[0].rule
+    yield plain(rule.id, NAME)
+    if rule.kind != META:
         yield _freshness(message)
     yield f"times in {plain(message.zone, NAME)}"
+    if len(ordered) > 1 and any(each.reason is Reason.REMINDER for each in ordered):
+        yield f"stop reminders: {_ACK} ID"
 
 
 def _freshness(message: Message) -> str:
@@ -130,6 +137,9 @@ def _freshness(message: Message) -> str:
 
 
 def _entries(ordered: Sequence[Notice], message: Message) -> Iterator[Entry]:
-    for index, notice in enumerate(ordered[:NAMED]):
-        one = entry(notice, message)
-        yield one if index < _EXPLAINED else replace(one, reasons=())
+    explained = [entry(notice, message) for notice in ordered[:_EXPLAINED]]
+    if len(ordered) == 1 and ordered[0].reason is Reason.REMINDER:
+        stop = Fact("Stop reminders", f"{_ACK} {plain(ordered[0].incident_id, NAME)}")
+        explained = [replace(each, reasons=(*each.reasons, stop)) for each in explained]
+    yield from explained
+    yield from (replace(entry(notice, message), reasons=()) for notice in ordered[_EXPLAINED:NAMED])

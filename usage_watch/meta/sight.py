@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from usage_watch.core.feedstate import FeedState, Gap, LargeRevision, Poll
 from usage_watch.core.targetstate import TargetState
@@ -23,5 +24,7 @@ class Sight:
     """Those of the last two days, oldest first."""
     targets: Sequence[TargetState] = ()
     """How it goes with each channel of the rules file."""
+    late_since: Mapping[str, datetime] = field(default_factory=dict)
+    """Channels whose messages were late already when it was last looked, and since when: see `meta.late_since`."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """By rule id, how many series its `max_series` leaves out."""

@@ -135,6 +135,11 @@ class BudgetRule(Rule):
     def levels(self) -> tuple[Level, ...]:
         return tuple(Level(each, self.limit * share / 100, math.ceil(100 * share)) for each, share in self.levels_)
 
+    @property
+    def reminds(self) -> timedelta | None:
+        # What is spent stays spent for the rest of the period.
+        return None if self.remind_every is None else super().reminds
+
     def periods(self, defaults: FileDefaults) -> Periods:
         """Days of members are UTC days, and so are all other daily buckets: their periods snap to them."""
         return periods_of(self.period, defaults, snap=self.width == DAY)

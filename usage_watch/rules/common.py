@@ -20,7 +20,7 @@ from usage_watch.core.selection import MEMBER, Choice, Selected, Selection, sele
 from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
 from usage_watch.core.units import Duration
 from usage_watch.rules.asking import Question, Refusal, ask
-from usage_watch.rules.fields import NAME, Switch
+from usage_watch.rules.fields import NAME, RemindEvery, Switch
 
 Patterns = str | Annotated[list[str], Field(min_length=1)]
 
@@ -92,6 +92,9 @@ def levels_of(written: BaseModel | float | None) -> tuple[Level, ...]:
 
 Notify = list[str] | dict[Severity, list[str]]
 
+REMIND_EVERY = timedelta(hours=24)
+"""The time to the first reminder where no rule says another."""
+
 Routes = Mapping[Severity, Sequence[str]]
 
 
@@ -128,7 +131,7 @@ class Rule(Strict):
 
     algorithm: ClassVar[int] = 1
     """Raised when the kind's judging changes, so that only then old incidents are judged as another rule's."""
-    later: ClassVar[frozenset[str]] = frozenset({"text", "remind_every", "max_incidents"})
+    later: ClassVar[frozenset[str]] = frozenset({"text", "max_incidents"})
     """Fields of the contract that are not built yet; of those below, all but the value given."""
     later_values: ClassVar[Mapping[str, frozenset[str]]] = {}
     """Values, or keys inside of them, that are not built yet, by field."""
@@ -155,6 +158,8 @@ class Rule(Strict):
     """How long it must be clear before it has ended."""
     notify: Notify | None = None
     """Channels, or channels by severity, in place of the file's."""
+    remind_every: RemindEvery | None = None
+    """What stays open is told again after so long, doubling to 7d; or off. 24h by default; days and budgets: off."""
     max_series: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 10_000
     """At most so many series of `for_each` are watched, the largest."""
     enabled: Switch = True
@@ -268,6 +273,13 @@ class Rule(Strict):
         return buckets(self.resolve_after, self.width) or (2 if self.width == HOUR else 1)
 
     @property
+    def reminds(self) -> timedelta | None:
+        """When an alert that stays open is told again for the first time: `remind_every`; None for never."""
+        if self.remind_every is None:
+            return REMIND_EVERY if self.width == HOUR else None
+        return None if self.remind_every == "off" else self.remind_every
+
+    @property
     def unit(self) -> str:
         """What the dataset counts."""
         known = DATASETS.get(self.dataset)
@@ -279,7 +291,7 @@ class Rule(Strict):
 
     def digest(self, defaults: FileDefaults) -> str:
         """Of all that judges. Left out: what only words or routes, and defaults, since a new version may add some."""
-        words = {"title", "runbook", "notify", "enabled"}
+        words = {"title", "runbook", "notify", "remind_every", "enabled"}
         fields = self.model_dump(mode="json", exclude=words, exclude_defaults=True)
         judged: list[Any] = [self.algorithm, fields, self.leans_on(defaults)]
         return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from usage_watch.core.units import format_duration, parse_duration
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
 """How rules and channels may be called."""
@@ -76,3 +78,27 @@ Switch = Annotated[
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": ["yes", "no", "on", "off"]}]}),
 ]
 """yes or no, on or off, true or false: to YAML 1.2 only the last two are more than words."""
+
+
+_REMINDED = "write a duration of at least 1h such as 24h, or off"
+
+
+def _remind_every(value: object) -> timedelta | Literal["off"]:
+    if value == "off":
+        return "off"
+    try:
+        wait = parse_duration(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(_REMINDED) from None
+    if not isinstance(wait, timedelta) or wait < timedelta(hours=1):
+        raise ValueError(_REMINDED)
+    return wait
+
+
+RemindEvery = Annotated[
+    timedelta | Literal["off"],
+    PlainValidator(_remind_every),
+    PlainSerializer(lambda wait: wait if isinstance(wait, str) else format_duration(wait), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(([0-9]+[ywdhms])+|off)$", "examples": ["24h", "3d", "off"]}),
+]
+"""A duration from 1h up, or `off`: to YAML 1.2 a word."""

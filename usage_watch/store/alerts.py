@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from usage_watch.core.incident import Incident, RuleRecord
 from usage_watch.core.message import Conversation, Reason
-from usage_watch.core.plan import Decision, Notification, Post, Told
+from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.store import incidents as incident_rows
 from usage_watch.store.database import Database, Row
 from usage_watch.store.jsontext import MESSAGE
@@ -18,6 +19,7 @@ from usage_watch.store.times import instant, moment, seconds
 
 _COUNTING = frozenset({State.SENT, State.LEASED, State.QUEUED, State.BLOCKED})
 """What counts as told: an attempt that may have arrived leaves its row queued."""
+_WAITING = frozenset({State.QUEUED, State.BLOCKED})
 
 _RULE = """
 INSERT INTO rule (id, digest, speaks_from, seen_at, removed_at) VALUES (:id, :digest, :speaks_from, :at, :removed_at)
@@ -28,7 +30,7 @@ ON CONFLICT (id) DO UPDATE SET
 """
 _OUTBOX = """
 INSERT INTO outbox (id, target, conversation_id, reason, body, state, next_attempt_at, created_at)
-VALUES (:id, :target, :conversation, :reason, :body, 'queued', :at, :at)
+VALUES (:id, :target, :conversation, :reason, :body, 'queued', :at, :created_at)
 """
 _CONVERSATION = """
 INSERT INTO conversation (id, target, rule_id, subject, ref) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
@@ -40,15 +42,24 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 _DECISION = "INSERT INTO decision (at, incident_id, target, reason, told, why) VALUES (?, ?, ?, ?, ?, ?)"
 _TOLD = """
 SELECT incident_id, notification.target, notification.reason, ordinal, rank, face, decided_at,
-       conversation.id, subject, ref, state
+       conversation.id, subject, ref, outbox.id, state, unsure
 FROM notification
 JOIN outbox ON outbox.id = outbox_id
 JOIN conversation ON conversation.id = conversation_id
 WHERE incident_id IN (SELECT value FROM json_each(?))
 ORDER BY seq, incident_id, notification.reason, ordinal
 """
+_HELD = """
+SELECT incident_id, target, reason, told, why FROM decision
+WHERE told = 0 AND incident_id IN (SELECT value FROM json_each(?))
+"""
+_RECALL = """
+UPDATE outbox SET state = 'recalled', ended_at = ?, next_attempt_at = NULL
+WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('queued', 'blocked') AND unsure = 0
+RETURNING conversation_id, created_at
+"""
 _ATTEMPTS = """
-SELECT id, target, reason, state, attempts, created_at, attempted_at, next_attempt_at, sent_at, last_error
+SELECT id, target, reason, state, attempts, created_at, attempted_at, next_attempt_at, ended_at, last_error
 FROM outbox WHERE id IN (SELECT outbox_id FROM notification WHERE incident_id = ?) ORDER BY seq
 """
 
@@ -75,8 +86,14 @@ class Attempts:
     attempted_at: datetime | None
     """When it was last tried."""
     next_attempt_at: datetime | None
-    sent_at: datetime | None
+    ended_at: datetime | None
+    """When it was sent, given up or recalled."""
     last_error: str | None
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When it was sent."""
+        return self.ended_at if self.state is State.SENT else None
 
 
 class AlertStore:
@@ -103,16 +120,20 @@ class AlertStore:
         """What was promised about these incidents, in the order in which it was decided."""
         return [_told(row) for row in self._db.query(_TOLD, (json.dumps(list(incident_ids)),))]
 
+    def held(self, incident_ids: Collection[str]) -> set[Decision]:
+        """What was decided not to be told about these incidents."""
+        rows = self._db.query(_HELD, (json.dumps(list(incident_ids)),))
+        return {
+            Decision(incident, target, Reason(reason), bool(told), why) for incident, target, reason, told, why in rows
+        }
+
     def decisions_of(self, incident_id: str) -> list[Decided]:
         """Every decision about an incident, oldest first."""
         rows = self._db.query(
             "SELECT at, incident_id, target, reason, told, why FROM decision WHERE incident_id = ? ORDER BY id",
             (incident_id,),
         )
-        return [
-            Decided(moment(at), Decision(incident, target, Reason(reason), bool(told), why))
-            for at, incident, target, reason, told, why in rows
-        ]
+        return [Decided(moment(at), _decision(decision)) for at, *decision in rows]
 
     def attempts_of(self, incident_id: str) -> list[Attempts]:
         """Every message about an incident, oldest first."""
@@ -120,27 +141,42 @@ class AlertStore:
 
     def commit(
         self,
-        incidents: Iterable[Incident],
-        rules: Iterable[RuleRecord],
-        decisions: Iterable[Decision],
-        posts: Iterable[Post],
+        incidents: Collection[Incident],
+        rules: Collection[RuleRecord],
+        decisions: Collection[Decision],
+        posts: Collection[Post],
         at: datetime,
+        recalled: Collection[str] = (),
     ) -> None:
         """Store one cycle's outcome: all of it or nothing.
 
-        Incidents and rules replace those of their id; posts are queued, to be sent at once. Telling the same thing
-        twice (incident, target, reason, ordinal) is a fault of ours: sqlite3.IntegrityError.
+        Incidents and rules replace those of their id; posts are queued, to be sent at once; posts of the ids in
+        `recalled` are not sent any more. Telling the same thing twice (incident, target, reason, ordinal) is a fault of
+        ours: sqlite3.IntegrityError.
         """
+        if not (incidents or rules or decisions or posts or recalled):
+            return
         with self._db.transaction():
             incident_rows.upsert(self._db, incidents)
             for rule in rules:
                 self._put_rule(rule, at)
+            decided_at = self._recall(recalled, at)
             for post in posts:
-                self._post(post, at)
+                self._post(post, at, decided_at.get(post.conversation.id, instant(at)))
             self._db.execute_many(
                 _DECISION,
                 ((instant(at), d.incident_id, d.target, d.reason, d.told, d.why) for d in decisions),
             )
+
+    def _recall(self, ids: Collection[str], at: datetime) -> dict[str, float]:
+        """Take posts back; by conversation, when the oldest of them was decided: a recall buys no more time."""
+        recalled = list(self._db.query(_RECALL, (instant(at), json.dumps(sorted(ids))))) if ids else []
+        if len(recalled) != len(ids):
+            raise RuntimeError("what has left already cannot be recalled")
+        oldest: dict[str, float] = {}
+        for conversation_id, created_at in recalled:
+            oldest[conversation_id] = min(created_at, oldest.get(conversation_id, created_at))
+        return oldest
 
     def _put_rule(self, rule: RuleRecord, at: datetime) -> None:
         self._db.execute(
@@ -154,7 +190,7 @@ class AlertStore:
             },
         )
 
-    def _post(self, post: Post, at: datetime) -> None:
+    def _post(self, post: Post, at: datetime, created_at: float) -> None:
         conversation, news = post.conversation, post.message.news[0]
         self._db.execute(
             _CONVERSATION, (conversation.id, post.target, news.rule.id, conversation.subject, conversation.ref)
@@ -168,6 +204,7 @@ class AlertStore:
                 "reason": news.reason,
                 "body": MESSAGE.dump(post.message),
                 "at": instant(at),
+                "created_at": created_at,
             },
         )
         self._db.execute_many(
@@ -177,17 +214,26 @@ class AlertStore:
 
 
 def _told(row: Row) -> Told:
-    incident_id, target, reason, ordinal, rank, face, decided_at, conversation_id, subject, ref, state = row
+    incident_id, target, reason, ordinal, rank, face, decided_at, conversation_id, subject, ref, post_id, *how = row
+    state, unsure = State(how[0]), bool(how[1])
     return Told(
         notification=Notification(incident_id, target, Reason(reason), ordinal, rank, face),
         conversation=Conversation(conversation_id, subject, ref),
         decided_at=moment(decided_at),
-        counts=State(state) in _COUNTING,
+        post_id=post_id,
+        counts=state in _COUNTING,
+        waits=state in _WAITING and not unsure,
+        recalled=state is State.RECALLED,
     )
 
 
+def _decision(columns: Sequence[Any]) -> Decision:
+    incident_id, target, reason, told, why = columns
+    return Decision(incident_id, target, Reason(reason), bool(told), why)
+
+
 def _attempts(row: Row) -> Attempts:
-    post_id, target, reason, state, attempts, created_at, attempted_at, next_attempt_at, sent_at, last_error = row
+    post_id, target, reason, state, attempts, created_at, attempted_at, next_attempt_at, ended_at, last_error = row
     return Attempts(
         id=post_id,
         target=target,
@@ -197,6 +243,6 @@ def _attempts(row: Row) -> Attempts:
         created_at=moment(created_at),
         attempted_at=moment(attempted_at),
         next_attempt_at=moment(next_attempt_at),
-        sent_at=moment(sent_at),
+        ended_at=moment(ended_at),
         last_error=last_error,
     )

@@ -35,6 +35,7 @@ class Database:
         """For migrations and a look from outside; bulk work goes through the methods here."""
         self._connection = connection
         self._lock = lock
+        self._data_version: Row | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -56,6 +57,12 @@ class Database:
     def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row, if there is one."""
         return next(self.query(sql, parameters), None)
+
+    def changed_by_others(self) -> bool:
+        """Whether another connection has written since this was last asked."""
+        version = self.one("PRAGMA data_version")
+        before, self._data_version = self._data_version, version
+        return version != before
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Write inside a transaction; answers how many rows it touched."""

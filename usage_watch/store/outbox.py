@@ -1,13 +1,14 @@
 """The outbox: every message that was decided, until it is sent or given up.
 
 Leased by a conditional UPDATE, so that two processes never hold the same row; a lease that runs out is leased again
-with the same id. In order within a conversation: a row waits until the one before it is sent or given up.
+with the same id. In order within a conversation: a row waits until the one before it is sent or given up. Each target
+takes one row at a time, and none before it may be tried again: what holds up one holds up no other.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +21,8 @@ from usage_watch.store.times import instant, moment
 
 LEASE_FOR = timedelta(seconds=60)
 """Longer than any attempt may take."""
+CLOCK_SLACK = timedelta(minutes=1)
+"""What a clock wrote that was further ahead than this is due: it was set back, and its times mean nothing."""
 
 
 class State(StrEnum):
@@ -29,12 +32,13 @@ class State(StrEnum):
     LEASED = "leased"
     """On its way; if its lease ran out, perhaps sent by a process that died."""
     SENT = "sent"
-    HELD = "held"
     BLOCKED = "blocked"
     """The target's configuration is wrong; tried again now and then."""
     DEAD = "dead"
     UNDELIVERABLE = "undeliverable"
     """Its channel left the rules file."""
+    RECALLED = "recalled"
+    """What it says is said anew, or is not true any more: nothing of it ever left, or it was given up."""
 
 
 Failed = Literal[State.QUEUED, State.BLOCKED, State.DEAD]
@@ -55,18 +59,82 @@ class OutboxRow:
     lease_until: datetime
     last_error: str | None
     """Why the attempt before failed, in one sentence."""
+    unsure: bool
+    """An earlier attempt may have arrived."""
+    minimal: bool
+    """The whole of it was refused: only the least is said."""
+    failures: int
+    """How many attempts at its target have failed in a row."""
 
 
-_LEASE = """
-UPDATE outbox SET state = 'leased', lease_until = :until, attempts = attempts + 1, attempted_at = :at
-WHERE seq IN (SELECT seq FROM outbox_head WHERE due_at <= :at ORDER BY seq LIMIT :limit)
-RETURNING seq
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What becomes of a row, and of its target, after an attempt that failed."""
+
+    detail: str
+    """Why, in one sentence."""
+    state: Failed
+    retry_at: datetime | None
+    """When the row is tried again; None where it is not."""
+    unsure: bool
+    """It may have arrived all the same."""
+    minimal: bool
+    """Only the least of it is said from now on."""
+    target_retry_at: datetime | None
+    """Before then nothing is sent to the target; None where the failure is the row's own."""
+    expired_from: datetime
+    """Where the target fails, rows that were decided up to then are given up along with this one."""
+
+
+_NEXT = """
+WITH head AS (
+    SELECT seq, outbox_head.target, CASE WHEN set_at > :ahead THEN 0 ELSE due_at END AS due_at,
+           CASE WHEN tried_at > :ahead THEN 0 ELSE coalesce(retry_at, 0) END AS target_at
+    FROM outbox_head LEFT JOIN target ON name = outbox_head.target
+    WHERE outbox_head.target NOT IN (SELECT value FROM json_each(:busy))
+)
+SELECT min(max(due_at, target_at)) FROM head
 """
+# What was never tried goes before what failed: a message that its target cannot bear holds up no other.
+_LEASE = _NEXT.replace(
+    "SELECT min(max(due_at, target_at)) FROM head",
+    """
+UPDATE outbox SET state = 'leased', lease_until = :until, attempts = attempts + 1, attempted_at = :at
+WHERE seq IN (
+    SELECT seq FROM (
+        SELECT seq, row_number() OVER (PARTITION BY target ORDER BY due_at, seq) AS place FROM head
+        WHERE due_at <= :at AND target_at <= :at
+    ) WHERE place = 1
+)
+RETURNING seq
+""",
+)
 _LEASED = """
-SELECT outbox.id, outbox.target, conversation.id, conversation.subject, conversation.ref,
-       body, attempts, created_at, lease_until, last_error
-FROM outbox JOIN conversation ON conversation.id = conversation_id
+SELECT outbox.id, outbox.target, conversation.id, conversation.subject, conversation.ref, body, attempts, created_at,
+       lease_until, outbox.last_error, unsure, minimal, coalesce(failures, 0)
+FROM outbox JOIN conversation ON conversation.id = conversation_id LEFT JOIN target ON name = outbox.target
 WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+"""
+_FAILED = """
+UPDATE outbox SET state = :state, last_error = :detail, next_attempt_at = :retry_at, lease_until = NULL,
+    unsure = max(unsure, :unsure), minimal = :minimal, ended_at = CASE :state WHEN 'dead' THEN :at END
+WHERE id = :id AND state = 'leased'
+"""
+_TARGET_FAILED = """
+INSERT INTO target (name, settings, failures, failing_from, blocked_from, tried_at, retry_at, last_error)
+VALUES (:name, '', 1, :at, CASE WHEN :blocked THEN :at END, :at, :retry_at, :detail)
+ON CONFLICT (name) DO UPDATE SET
+    failures = failures + 1, failing_from = coalesce(failing_from, :at),
+    blocked_from = coalesce(blocked_from, excluded.blocked_from),
+    tried_at = :at, retry_at = :retry_at, last_error = :detail
+"""
+_TARGET_WELL = """
+INSERT INTO target (name, settings, tried_at, retry_at) VALUES (:name, '', :at, :retry_at)
+ON CONFLICT (name) DO UPDATE SET
+    failures = 0, failing_from = NULL, blocked_from = NULL, tried_at = :at, retry_at = :retry_at, last_error = NULL
+"""
+_RELEASE_BLOCKED = """
+UPDATE outbox SET state = 'queued', next_attempt_at = :at WHERE target = :name AND state = 'blocked'
 """
 
 
@@ -76,76 +144,91 @@ class Outbox:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def lease(self, at: datetime, lease_for: timedelta = LEASE_FOR, limit: int = 100) -> list[OutboxRow]:
-        """Claim up to `limit` rows that are due, oldest first, and at most one of each conversation."""
-        due_at = self.next_due()
+    def lease(self, at: datetime, busy: Collection[str] = (), lease_for: timedelta = LEASE_FOR) -> list[OutboxRow]:
+        """Claim the next row that is due of each target that is not `busy`."""
+        due_at = self.next_due(at, busy)
         if due_at is None or due_at > at:
             return []
-        terms = {"at": instant(at), "until": instant(at + lease_for), "limit": limit}
+        terms = {**_terms(at, busy), "until": instant(at + lease_for)}
         with self._db.transaction():
             claimed = [seq for (seq,) in self._db.query(_LEASE, terms)]
             return [_row(row) for row in self._db.query(_LEASED, (json.dumps(claimed),))]
 
-    def record_sent(self, id: str, at: datetime, ref: str | None, detail: str = "") -> None:
+    def on_their_way(self) -> list[OutboxRow]:
+        """Rows that are leased: where no other process sends, those that one had in hand when it died."""
+        leased = [seq for (seq,) in self._db.query("SELECT seq FROM outbox WHERE state = 'leased'")]
+        return [_row(row) for row in self._db.query(_LEASED, (json.dumps(leased),))]
+
+    def record_sent(self, row: OutboxRow, at: datetime, ref: str | None, detail: str, pace: timedelta) -> None:
         """Note that a row was sent; `ref` is the provider's handle of it, `detail` one sentence worth keeping.
 
         The newest handle is the conversation's: its first message may have been deleted and posted anew. Sent is sent,
-        even if the lease ran out meanwhile.
+        even if the lease ran out meanwhile. The next row of its target goes after `pace`, or now if it was blocked.
         """
         with self._db.transaction():
             self._db.execute(
-                "UPDATE outbox SET state = 'sent', sent_at = ?, provider_ref = ?, last_error = ?, "
+                "UPDATE outbox SET state = 'sent', ended_at = ?, provider_ref = ?, last_error = ?, "
                 "next_attempt_at = NULL, lease_until = NULL WHERE id = ?",
-                (instant(at), ref, detail or None, id),
+                (instant(at), ref, detail or None, row.id),
             )
-            self._db.execute(
-                "UPDATE conversation SET ref = coalesce(?, ref) "
-                "WHERE id = (SELECT conversation_id FROM outbox WHERE outbox.id = ?)",
-                (ref, id),
-            )
+            self._db.execute("UPDATE conversation SET ref = coalesce(?, ref) WHERE id = ?", (ref, row.conversation.id))
+            terms = {"name": row.target, "at": instant(at), "retry_at": instant(at + pace)}
+            self._db.execute(_TARGET_WELL, terms)
+            self._db.execute(_RELEASE_BLOCKED, terms)
 
-    def record_failure(
-        self, id: str, at: datetime, detail: str, next_attempt_at: datetime | None, state: Failed
-    ) -> None:
-        """Note that an attempt failed and when to try again (never, for a dead row); `detail` is one sentence.
-
-        A row that was sent or given up meanwhile stays so.
-        """
-        retry_at = None if state is State.DEAD or next_attempt_at is None else instant(next_attempt_at)
+    def record_failure(self, row: OutboxRow, at: datetime, failure: Failure) -> None:
+        """Note that an attempt failed, and what follows. A row that was sent or given up meanwhile stays so."""
+        terms = {
+            "id": row.id,
+            "at": instant(at),
+            "detail": failure.detail,
+            "state": failure.state,
+            "retry_at": None if failure.retry_at is None else instant(failure.retry_at),
+            "unsure": failure.unsure,
+            "minimal": failure.minimal,
+        }
         with self._db.transaction():
-            self._db.execute(
-                "UPDATE outbox SET state = ?, attempted_at = ?, last_error = ?, next_attempt_at = ?, "
-                "lease_until = NULL WHERE id = ? AND state = 'leased'",
-                (state, instant(at), detail, retry_at, id),
-            )
+            self._db.execute(_FAILED, terms)
+            self._target_answered(row.target, at, failure)
 
-    def next_due(self) -> datetime | None:
-        """When the next row may be leased, possibly in the past; None while nothing waits."""
-        row = self._db.one("SELECT min(due_at) FROM outbox_head")
+    def _target_answered(self, name: str, at: datetime, failure: Failure) -> None:
+        terms = {"name": name, "at": instant(at), "detail": failure.detail}
+        if failure.target_retry_at is None:
+            self._db.execute(_TARGET_WELL, {**terms, "retry_at": instant(at)})
+            return
+        blocked = failure.state is State.BLOCKED
+        self._db.execute(_TARGET_FAILED, {**terms, "retry_at": instant(failure.target_retry_at), "blocked": blocked})
+        self._db.execute(
+            "UPDATE outbox SET state = 'dead', ended_at = :at, last_error = :detail, next_attempt_at = NULL "
+            "WHERE target = :name AND state IN ('queued', 'blocked') AND created_at <= :expired",
+            {**terms, "expired": instant(failure.expired_from)},
+        )
+
+    def next_due(self, at: datetime, busy: Collection[str] = ()) -> datetime | None:
+        """When the next row may be leased, possibly in the past; None while nothing waits. `busy` targets are left out.
+
+        `at` is the time now: what a clock wrote that was ahead of it is due.
+        """
+        row = self._db.one(_NEXT, _terms(at, busy))
         return None if row is None else moment(row[0])
 
     def pending(self) -> Mapping[str, Mapping[State, int]]:
-        """How many rows of each target are in each state other than sent."""
+        """How many rows of each target are in each state other than sent; what was recalled is none."""
         found: dict[str, dict[State, int]] = {}
         for target, state, count in self._db.query(
-            "SELECT target, state, count(*) FROM outbox WHERE state <> 'sent' GROUP BY target, state"
+            "SELECT target, state, count(*) FROM outbox WHERE state NOT IN ('sent', 'recalled') GROUP BY target, state"
         ):
             found.setdefault(target, {})[State(state)] = count
         return found
 
-    def undeliverable(self, targets_known: Iterable[str]) -> int:
-        """Give up what waits for channels that are no longer known; answers how many rows."""
-        with self._db.transaction():
-            return self._db.execute(
-                "UPDATE outbox SET state = 'undeliverable', next_attempt_at = NULL, lease_until = NULL "
-                "WHERE state IN ('queued', 'leased', 'held', 'blocked') "
-                "AND target NOT IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(targets_known)),),
-            )
+
+def _terms(at: datetime, busy: Collection[str]) -> dict[str, object]:
+    return {"at": instant(at), "ahead": instant(at + CLOCK_SLACK), "busy": json.dumps(sorted(busy))}
 
 
 def _row(row: Row) -> OutboxRow:
-    row_id, target, conversation_id, subject, ref, body, attempts, created_at, lease_until, last_error = row
+    row_id, target, conversation_id, subject, ref, body, attempts, created_at, lease_until, *rest = row
+    last_error, unsure, minimal, failures = rest
     return OutboxRow(
         id=row_id,
         target=target,
@@ -155,4 +238,7 @@ def _row(row: Row) -> OutboxRow:
         created_at=moment(created_at),
         lease_until=moment(lease_until),
         last_error=last_error,
+        unsure=bool(unsure),
+        minimal=bool(minimal),
+        failures=failures,
     )

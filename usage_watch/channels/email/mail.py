@@ -13,12 +13,14 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from usage_watch.channels.email.html import html
+from usage_watch.channels.variants import least
 from usage_watch.core.message import Delivery, Message, Reason
 from usage_watch.core.plain import plain
 from usage_watch.core.wording import news, told
 from usage_watch.core.wordlines import text_lines
 
-_SUBJECT = 200
+_SUBJECT, _LEAST_SUBJECT = 200, 80
+"""Characters of a subject, and where only the least is to be said."""
 _PART_HEADERS = {"content-type", "content-transfer-encoding", "mime-version"}
 _STATUS = {
     Reason.FIRED_AND_ENDED: "CAME AND WENT",
@@ -54,28 +56,48 @@ def mail(delivery: Delivery, mailbox: Mailbox) -> tuple[bytes, str]:
     headers = dict(_headers(delivery, mailbox))
     for name, value in headers.items():
         message[name] = value
+    parts = _fill_least(message, delivery) if delivery.minimal else _fill(message, delivery)
+    return read_back(message.as_bytes(), message.keys(), parts), headers["Message-ID"]
+
+
+def _fill(message: EmailMessage, delivery: Delivery) -> int:
+    """A text and an HTML part; answers how many."""
     words, status = news(delivery.message), _status(delivery.message)
     lines = ([status, ""] if status else []) + list(text_lines(words))
-    message.set_content("\n".join(lines) + "\n", charset="utf-8", cte="quoted-printable")
+    _set_text(message, lines)
     message.add_alternative(html(words, status), subtype="html", charset="utf-8", cte="quoted-printable")
     # Stands in no quoted-printable line, where = is always followed by digits or the line's end.
     message.set_boundary(f"=_{_token(delivery.id)}")
-    return read_back(message.as_bytes(), message.keys()), headers["Message-ID"]
+    return 2
 
 
-def header_text(text: str) -> str:
+def _fill_least(message: EmailMessage, delivery: Delivery) -> int:
+    """A line and how to go on, without HTML and links; no part of its own."""
+    words = news(delivery.message)
+    _set_text(message, [least(words), "", f"Look closer: {words.command}"])
+    return 0
+
+
+def _set_text(message: EmailMessage, lines: list[str]) -> None:
+    message.set_content("\n".join(lines) + "\n", charset="utf-8", cte="quoted-printable")
+
+
+def header_text(text: str, limit: int = _SUBJECT) -> str:
     """Untrusted text for a header: printable, short, and with nothing that decodes to something else.
 
     Some Pythons decode `=?utf-8?q?…=0D=0A…?=` when a header is set and then write the line break out (CVE-2024-6923).
     """
-    return plain(text, _SUBJECT).replace("=?", "= ?")
+    return plain(text, limit).replace("=?", "= ?")
 
 
-def read_back(raw: bytes, names: list[str]) -> bytes:
-    """The bytes, once a parser finds in them the headers that were set and no others. Raises ForgedHeaderError."""
+def read_back(raw: bytes, names: list[str], expected: int = 2) -> bytes:
+    """The bytes, once a parser finds in them the headers that were set and no others, and as many parts as expected.
+
+    Raises ForgedHeaderError.
+    """
     root, *parts = message_from_bytes(raw).walk()
     inner = {name.lower() for part in parts for name in part.keys()}  # noqa: SIM118 - a Message is no mapping
-    if list(root.keys()) != names or len(parts) != 2 or not inner <= _PART_HEADERS:
+    if list(root.keys()) != names or len(parts) != expected or not inner <= _PART_HEADERS:
         raise ForgedHeaderError
     return raw
 
@@ -86,7 +108,8 @@ def _headers(delivery: Delivery, mailbox: Mailbox) -> Iterator[tuple[str, str]]:
     begun = conversation.ref is not None
     yield "From", str(Address("usage-watch", addr_spec=mailbox.sender))
     yield "To", ", ".join(mailbox.recipients)
-    yield "Subject", ("Re: " if begun else "") + header_text(conversation.subject)
+    limit = _LEAST_SUBJECT if delivery.minimal else _SUBJECT
+    yield "Subject", ("Re: " if begun else "") + header_text(conversation.subject, limit)
     yield "Date", format_datetime(delivery.sent_at.astimezone(UTC))
     yield "Message-ID", f"<{_token(delivery.id)}@{mailbox.domain}>" if begun else first_id
     if begun:

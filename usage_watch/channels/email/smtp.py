@@ -1,22 +1,25 @@
-"""One mail over SMTP, and what its server's codes mean. Imported when a mail channel is opened."""
+"""One mail over SMTP. Imported when a mail channel is opened."""
 
 from __future__ import annotations
 
 import re
 import smtplib
 import ssl
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from usage_watch.channels.base import Attempt, Verdict
+from usage_watch.channels.email.answers import Step, recipients_attempt, smtp_attempt
 from usage_watch.channels.email.mail import Mailbox, mail
+from usage_watch.channels.email.wire import Line
 from usage_watch.channels.network import TIMEOUT_S, why_unreachable
 from usage_watch.core.message import Delivery
 from usage_watch.core.plain import plain
 
-_HELO = "[127.0.0.1]"
-"""What we call ourselves: the host's own name would cost a look-up, which can stall."""
+SESSION_S = 40.0
+"""Seconds that a whole session may take: no longer than the outbox leases a row, with room to record how it went."""
 _QUOTED = 200
 """Characters quoted of what a server says."""
 
@@ -43,18 +46,21 @@ def tls_context(cafile: str | None) -> ssl.SSLContext:
 class _Over(Exception):  # noqa: N818 - no error: an outcome on its way up
     """The session ends early with this outcome."""
 
-    def __init__(self, verdict: Verdict, detail: str) -> None:
-        super().__init__(detail)
-        self.attempt = Attempt(verdict, detail)
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(attempt.detail)
+        self.attempt = attempt
 
 
 class SmtpSender:
     """Hands in mail, with a session of its own for each."""
 
-    def __init__(self, server: Server, mailbox: Mailbox, *, timeout: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, server: Server, mailbox: Mailbox, *, timeout: float = TIMEOUT_S, session: float = SESSION_S
+    ) -> None:
         self._server = server
         self._mailbox = mailbox
         self._timeout = timeout
+        self._length = session
 
     def send(self, delivery: Delivery) -> Attempt:
         """Hand in one mail for all recipients; it has arrived once the server says 250 to its body."""
@@ -62,16 +68,18 @@ class SmtpSender:
             raw, message_id = mail(delivery, self._mailbox)
         except ValueError:
             return Attempt(Verdict.REJECTED, "The mail's headers did not read back as they were set: a fault of ours.")
-        session = _Session(self._server, self._timeout)
+        session = _Session(self._server, self._timeout, self._length)
         try:
             attempt = session.hand_in(raw, self._mailbox)
-        except _Over as over:
-            return over.attempt
-        except (smtplib.SMTPException, OSError) as error:
+        except Exception as error:  # whatever a foreign library raises is an outcome of this attempt
             return session.outcome(error)
         finally:
             session.close()
         return Attempt(attempt.verdict, attempt.detail, ref=delivery.conversation.ref or message_id)
+
+    def about_repeats(self, sent: Attempt) -> str:
+        """Mail programs and servers know a repeat by its id."""
+        return "A repeat has the same Message-ID."
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -80,102 +88,105 @@ class SmtpSender:
 class _Session:
     """One connection, from greeting to QUIT."""
 
-    def __init__(self, server: Server, timeout: float) -> None:
+    def __init__(self, server: Server, timeout: float, length: float) -> None:
         self._server = server
-        self._timeout = timeout
-        self._smtp: smtplib.SMTP | None = None
-        self._written = False
+        tls = server.context if server.security == "tls" else None
+        self._line = Line(server.host, tls, timeout=timeout, session=length)
+        self._step = Step.SESSION
 
     def hand_in(self, raw: bytes, mailbox: Mailbox) -> Attempt:
-        smtp = self._smtp = self._greet()
-        self._log_in(smtp)
-        _expect(smtp.mail(mailbox.sender, _size(smtp, raw)), "refused the sender", final=Verdict.CONFIGURATION)
-        refused = _refused(smtp, mailbox.recipients)
-        _expect(smtp.docmd("DATA"), "takes no mail")
-        smtp.send(_dotted(raw))
-        self._written = True
-        _expect(smtp.getreply(), "refused the mail")
-        return Attempt(Verdict.SENT, refused)
+        line = self._line
+        self._open()
+        self._expect(Step.SENDER, line.mail(mailbox.sender, _size(line, raw)))
+        named = self._name(mailbox.recipients)
+        self._expect(Step.DATA, line.docmd("DATA"), good=(354,))
+        line.send(_dotted(raw))
+        self._step = Step.MAIL  # once the last byte is out, and no earlier
+        self._expect(Step.MAIL, line.getreply())
+        return named
 
     def outcome(self, error: Exception) -> Attempt:
         """What it means that the session broke off."""
+        if isinstance(error, _Over):
+            return error.attempt
         if isinstance(error, smtplib.SMTPResponseException):
-            verdict = Verdict.SERVER if error.smtp_code < 500 else Verdict.CONFIGURATION
-            return Attempt(verdict, f"The mail server refuses the session ({error.smtp_code}).")
+            return smtp_attempt(self._step, error.smtp_code, self._quote(error.smtp_error))
         why = why_unreachable(error)
-        if self._written:
+        if self._step is Step.MAIL:
             return Attempt(Verdict.AMBIGUOUS, f"The mail server may have taken the mail: {why}.")
         return Attempt(Verdict.NOT_SENT, f"The mail server did not get the mail: {why}.")
 
     def close(self) -> None:
-        if self._smtp is not None:
-            with suppress(smtplib.SMTPException, OSError):
-                self._smtp.quit()
-            self._smtp.close()
+        with suppress(smtplib.SMTPException, OSError):
+            self._line.quit()
+        self._line.close()
 
-    def _greet(self) -> smtplib.SMTP:
-        server = self._server
-        if server.security == "tls":
-            return smtplib.SMTP_SSL(server.host, server.port, _HELO, timeout=self._timeout, context=server.context)
-        return smtplib.SMTP(server.host, server.port, _HELO, timeout=self._timeout)
+    def _open(self) -> None:
+        line, server = self._line, self._server
+        self._expect(Step.SESSION, line.connect(server.host, server.port), good=(220,))
+        line.ehlo_or_helo_if_needed()
+        if server.security == "starttls":
+            self._encrypt()
+        if server.login is not None:
+            self._log_in(*server.login)
 
-    def _log_in(self, smtp: smtplib.SMTP) -> None:
-        smtp.ehlo_or_helo_if_needed()
-        if self._server.security == "starttls":
-            if not smtp.has_extn("starttls"):
-                raise _Over(Verdict.CONFIGURATION, "The mail server offers no STARTTLS: check `port` and `security`.")
-            smtp.starttls(context=self._server.context)
-            smtp.ehlo_or_helo_if_needed()
-        if self._server.login is not None:
-            _authenticate(smtp, *self._server.login)
+    def _encrypt(self) -> None:
+        if not self._line.has_extn("starttls"):
+            why = "The mail server offers no STARTTLS: check `port` and `security`."
+            raise _Over(Attempt(Verdict.CONFIGURATION, why))
+        self._step = Step.TLS
+        self._line.starttls(context=self._server.context)
+        self._step = Step.SESSION
+        self._line.ehlo_or_helo_if_needed()
 
+    def _log_in(self, username: str, password: str) -> None:
+        self._step = Step.LOGIN
+        try:
+            self._line.login(username, password)
+        except (smtplib.SMTPResponseException, smtplib.SMTPServerDisconnected):
+            raise
+        except smtplib.SMTPException:
+            advice = "leave `username` and `password` out, or check `port` and `security`"
+            why = f"The mail server offers no log-in that is known here: {advice}."
+            raise _Over(Attempt(Verdict.CONFIGURATION, why)) from None
 
-def _authenticate(smtp: smtplib.SMTP, username: str, password: str) -> None:
-    try:
-        smtp.login(username, password)
-    except smtplib.SMTPAuthenticationError as error:
-        if error.smtp_code < 500:
-            raise _Over(Verdict.SERVER, f"The mail server cannot check the log-in now ({error.smtp_code}).") from None
-        advice = "check `username` and `password`"
-        raise _Over(
-            Verdict.CONFIGURATION, f"The mail server refuses the log-in ({error.smtp_code}): {advice}."
-        ) from None
-    except smtplib.SMTPServerDisconnected:
-        raise
-    except smtplib.SMTPException:
-        advice = "leave `username` and `password` out, or check `port` and `security`"
-        raise _Over(Verdict.CONFIGURATION, f"The mail server offers no log-in that is known here: {advice}.") from None
+    def _name(self, recipients: Sequence[str]) -> Attempt:
+        """Name the recipients; how it goes where some are refused. Ends the session if all are."""
+        self._step = Step.RECIPIENTS
+        replies = {recipient: self._line.rcpt(recipient) for recipient in recipients}
+        refused = {recipient: reply for recipient, reply in replies.items() if reply[0] not in (250, 251)}
+        codes = {recipient: code for recipient, (code, _) in refused.items()}
+        said = next((self._quote(said) for _, said in refused.values()), "")
+        attempt = recipients_attempt(codes, len(replies), said)
+        if attempt.verdict is not Verdict.SENT:
+            raise _Over(attempt)
+        return attempt
 
+    def _expect(self, step: Step, reply: tuple[int, bytes], *, good: Sequence[int] = range(200, 300)) -> None:
+        """Go on after a good reply; any other ends the session."""
+        self._step = step
+        code, said = reply
+        if code not in good:
+            raise _Over(smtp_attempt(step, code, self._quote(said)))
 
-def _refused(smtp: smtplib.SMTP, recipients: Sequence[str]) -> str:
-    """Name the recipients; a sentence if some were refused. Ends the session if all were."""
-    replies = [smtp.rcpt(recipient) for recipient in recipients]
-    refusals = [(code, said) for code, said in replies if code not in (250, 251)]
-    if not refusals:
-        return ""
-    codes = ", ".join(str(code) for code in sorted({code for code, _ in refusals}))
-    told = f"{len(refusals)} of {len(recipients)} recipients ({codes}): {_quote(refusals[0][1])}"
-    if len(refusals) < len(recipients):
-        return f"The mail server refused {told}."
-    passing = any(code < 500 for code, _ in refusals)
-    raise _Over(Verdict.SERVER if passing else Verdict.REJECTED, f"The mail server refused {told}.")
-
-
-def _expect(reply: tuple[int, bytes], what: str, *, final: Verdict = Verdict.REJECTED) -> None:
-    """Go on after a good reply; 4xx pass, and 5xx are `final`, but for a mail that is too large."""
-    code, said = reply
-    if 200 <= code < 400:
-        return
-    verdict = Verdict.SERVER if code < 500 else Verdict.REJECTED if code == 552 else final
-    raise _Over(verdict, f"The mail server {what} ({code}): {_quote(said)}.")
+    def _quote(self, said: bytes | str) -> str:
+        """What the server said, unless it repeats what it was told in confidence."""
+        text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+        told = any(secret in text for secret in _secrets(self._server.login))
+        return ("" if told else plain(text, _QUOTED).rstrip(".")) or "no reason given"
 
 
-def _quote(said: bytes) -> str:
-    return plain(said.decode("utf-8", "replace"), _QUOTED).rstrip(".") or "no reason given"
+def _secrets(login: tuple[str, str] | None) -> tuple[str, ...]:
+    """As they cross the line."""
+    if login is None:
+        return ()
+    username, password = login
+    coded = (b64encode(text.encode()).decode() for text in (password, f"\0{username}\0{password}"))
+    return password, *coded
 
 
-def _size(smtp: smtplib.SMTP, raw: bytes) -> list[str]:
-    return [f"size={len(raw)}"] if smtp.has_extn("size") else []
+def _size(line: Line, raw: bytes) -> list[str]:
+    return [f"size={len(raw)}"] if line.has_extn("size") else []
 
 
 def _dotted(raw: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from usage_watch.channels.variants import least
 from usage_watch.core.entry import Entry
 from usage_watch.core.message import Fact
 from usage_watch.core.plain import plain
@@ -46,6 +47,11 @@ def escaped(text: str, limit: int) -> str:
 def fallback_text(words: Words) -> str:
     """The top-level text: what a notification shows."""
     return escaped(words.line, _TEXT)
+
+
+def least_text(words: Words) -> str:
+    """All that there is of a message without blocks."""
+    return escaped(least(words), _TEXT)
 
 
 def blocks(words: Words) -> list[Json]:

@@ -7,9 +7,10 @@ SDK's debug log shows webhook URLs, which are secrets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from http.client import HTTPResponse
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPResponse, IncompleteRead
 from typing import Any
 from urllib.error import URLError
 from urllib.request import HTTPErrorProcessor, Request, build_opener
@@ -22,6 +23,9 @@ from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.network import ANSWER_CAP, why_unreachable
 from usage_watch.channels.slack.answers import error_code
 
+_DATA_CAP = 16 << 20
+"""Bytes of an answer with data: Slack says back what was posted (to 150 kB), and gives a hundred messages a page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -32,8 +36,8 @@ class Answer:
     code: str | None
     """Slack's word for what is wrong; None where all is well, or where the answer was not Slack's."""
     ok: bool
-    channel: str = ""
-    ts: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Its JSON, as it came; empty where it is no object."""
 
 
 class AppClient(WebClient):
@@ -50,11 +54,10 @@ class AppClient(WebClient):
             response = error.response
         data = response.data if isinstance(response.data, dict) else {}
         ok = response.status_code == 200 and data.get("ok") is True
-        channel, ts = str(data.get("channel", "")), str(data.get("ts", ""))
-        return Answer(response.status_code, response.headers, error_code(data.get("error")), ok, channel, ts)
+        return Answer(response.status_code, response.headers, error_code(data.get("error")), ok, data)
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        status, headers, body = _exchange(req, self.timeout)
+        status, headers, body = _exchange(req, self.timeout, _DATA_CAP)
         return {"status": status, "headers": headers, "body": body}
 
 
@@ -72,7 +75,7 @@ class HookClient(WebhookClient):
         return Answer(response.status_code, response.headers, None if ok else error_code(said), ok)
 
     def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
-        status, headers, body = _exchange(req, self.timeout)
+        status, headers, body = _exchange(req, self.timeout, ANSWER_CAP)
         return WebhookResponse(url=url, status_code=status, body=body, headers=headers)
 
 
@@ -93,9 +96,22 @@ class _AsItIs(HTTPErrorProcessor):
     https_response = http_response
 
 
-def _exchange(request: Request, timeout: float) -> tuple[int, dict[str, str], str]:
+def _exchange(request: Request, timeout: float, cap: int) -> tuple[int, dict[str, str], str]:
     with build_opener(_AsItIs).open(request, timeout=timeout) as response:
-        return response.status, dict(response.headers.items()), response.read(ANSWER_CAP).decode("utf-8", "replace")
+        body = b"".join(_chunks(response, cap, time.monotonic() + timeout))
+        return response.status, dict(response.headers.items()), body.decode("utf-8", "replace")
+
+
+def _chunks(response: HTTPResponse, cap: int, deadline: float) -> Iterator[bytes]:
+    """The body, to `cap` bytes; TimeoutError where it drips, IncompleteRead where it breaks off."""
+    read = 0
+    while read < cap and (chunk := response.read1(64 << 10)):
+        read += len(chunk)
+        yield chunk
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    if read < cap and response.length:
+        raise IncompleteRead(b"", response.length)
 
 
 def _silent() -> logging.Logger:

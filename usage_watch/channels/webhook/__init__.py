@@ -100,6 +100,10 @@ class WebhookSender:
         asked = response.headers.get("retry-after")
         return http_attempt("The receiver", response.status_code, retry_after=asked, now=delivery.sent_at)
 
+    def about_repeats(self, sent: Attempt) -> str:
+        """The body stays the same too, but for the time of sending: receivers know a repeat by its id."""
+        return "A repeat has the same webhook-id."
+
     def close(self) -> None:
         """Let go of the client."""
         self._client.close()

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from usage_watch.core.entry import AFTERWARDS, goes_on
 from usage_watch.core.message import Delivery, Evidence, Notice
+from usage_watch.core.plain import plain
 
 Json = dict[str, Any]
 
+_LEAST, _LABELS = 200, 3
+"""Bytes of a text, and how many labels, where only the least is to be said."""
+
 
 def webhook_body(delivery: Delivery) -> bytes:
-    """The JSON of the contract, keys in its order, UTF-8."""
-    notice = delivery.message.news[0]
+    """The JSON of the contract, keys in its order, UTF-8; a minimal one has them all too, with the least in them."""
+    whole = delivery.message.news[0]
+    notice = _least(whole) if delivery.minimal else whole
     evidence = notice.evidence
     body: Json = {
         "version": 1,
@@ -44,8 +51,7 @@ def webhook_body(delivery: Delivery) -> bytes:
     }
     if delivery.message.test:
         body["test"] = True
-    # "replace": half a surrogate pair may come from the source's JSON, and is no text to anybody.
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encoded(body)
 
 
 def _incident(notice: Notice) -> Json:
@@ -85,3 +91,37 @@ def _instant(at: datetime | None) -> str | None:
     if at is None:
         return None
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _least(notice: Notice) -> Notice:
+    """Without reasons, and with no text that is long; what is short stays as it is, for a receiver goes by it."""
+    evidence, rule = notice.evidence, notice.rule
+    runbook = rule.runbook if rule.runbook is None or len(rule.runbook) <= _LEAST else None
+    return replace(
+        notice,
+        rule=replace(rule, title=_cut(rule.title), runbook=runbook),
+        labels=_few(notice.labels),
+        part=None if notice.part is None else _cut(notice.part),
+        note=None,
+        evidence=replace(
+            evidence, unit=_cut(evidence.unit), summary=_cut(evidence.summary), facts=(), contributors=(), after=None
+        ),
+    )
+
+
+def _few(labels: Mapping[str, str]) -> dict[str, str]:
+    first = sorted(labels.items())[:_LABELS]
+    return {_cut(name, _LEAST // 2): _cut(value) for name, value in first}
+
+
+def _cut(text: str, limit: int = _LEAST) -> str:
+    """The text, if it is short in JSON; else its beginning, as one line."""
+    if len(_encoded(text)) <= limit:
+        return text
+    line = plain(text, limit)
+    return next((cut for end in range(len(line), 0, -1) if len(_encoded(cut := line[:end] + "…")) <= limit), "…")
+
+
+def _encoded(part: object) -> bytes:
+    # "replace": half a surrogate pair may come from the source's JSON, and is no text to anybody.
+    return json.dumps(part, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")

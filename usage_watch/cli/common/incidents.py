@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from usage_watch.cli.common.orders import NOTHING, Word, Words, facts, notes, word_json
 from usage_watch.cli.common.printing import print_table
 from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, clause
 
@@ -35,22 +36,28 @@ def _urgency(incident: Incident) -> tuple[bool, int, float]:
     return True, 0, -over_at.timestamp()
 
 
-def print_open(incidents: Iterable[Incident], reader: Reader, nothing: str) -> None:
+def print_open(incidents: Iterable[Incident], words: Words, reader: Reader) -> None:
     """A line each, without when they ended."""
-    rows = ((*_name(each), _began(each, reader), what(each)) for each in incidents)
-    print_table(("id", "severity", "rule", "since", "what"), rows, nothing)
+    rows = ((*_name(each), _began(each, reader), _line(each, words, reader)) for each in incidents)
+    print_table(("id", "severity", "rule", "since", "what"), rows, "")
 
 
-def print_all(incidents: Iterable[Incident], reader: Reader, nothing: str) -> None:
+def print_all(incidents: Iterable[Incident], words: Words, reader: Reader, nothing: str) -> None:
     """A line each."""
-    rows = ((*_name(each), _began(each, reader), _ended(each, reader), what(each)) for each in incidents)
+    rows = (
+        (*_name(each), _began(each, reader), _ended(each, reader), _line(each, words, reader)) for each in incidents
+    )
     print_table(("id", "severity", "rule", "since", "until", "what"), rows, nothing)
 
 
-def what(incident: Incident) -> str:
-    """Which series, what of it, and what became of it."""
+def _line(incident: Incident, words: Words, reader: Reader) -> str:
+    return what(incident, notes(words.get(incident.id, NOTHING), reader))
+
+
+def what(incident: Incident, notes: Iterable[str] = ()) -> str:
+    """Which series, what of it, what became of it, and what people said."""
     said = ": ".join([*incident.labels.values(), incident.evidence.summary])
-    became = _became(incident)
+    became = "; ".join(filter(None, [_became(incident), *notes]))
     return f"{said} ({became})" if became else said
 
 
@@ -63,8 +70,8 @@ def _became(incident: Incident) -> str:
     return LOOKS_OVER if incident.looks_over else ""
 
 
-def explained(incident: Incident, reader: Reader) -> Iterator[tuple[str, str]]:
-    """Every number that there is about an incident, as names and values."""
+def explained(incident: Incident, reader: Reader, word: Word = NOTHING) -> Iterator[tuple[str, str]]:
+    """Every number that there is about an incident, as names and values; and what people said of it."""
     evidence, bucket = incident.evidence, incident.evidence.bucket
     yield "Incident", incident.id
     yield "Rule", _rule(incident)
@@ -74,6 +81,7 @@ def explained(incident: Incident, reader: Reader) -> Iterator[tuple[str, str]]:
     yield "Since", _began(incident, reader)
     yield "Until", _ended(incident, reader)
     yield from _standing(incident)
+    yield from facts(word, reader)
     judged = reader.between(evidence.from_at, evidence.until_at, bucket)
     where = f"{evidence.dataset}, " if evidence.dataset else ""
     yield "Judged", f"{where}{judged} (times in {'UTC' if bucket == '1d' else reader.zone.key})"
@@ -108,8 +116,8 @@ def _numbers(evidence: Evidence) -> Iterator[tuple[str, str]]:
         yield f"By {each.axis}", f"{each.category} {sign}{number(each.change)} ({percent(each.share)})"
 
 
-def incident_json(incident: Incident) -> dict[str, Any]:
-    """An incident for programs, in the names of the webhook's body."""
+def incident_json(incident: Incident, word: Word | None = None) -> dict[str, Any]:
+    """An incident for programs, in the names of the webhook's body; and what people said of it, where that is known."""
     evidence, rule = incident.evidence, incident.rule
     return {
         "id": incident.id,
@@ -137,6 +145,7 @@ def incident_json(incident: Incident) -> dict[str, Any]:
         "facts": evidence.facts,
         "contributors": evidence.contributors,
         "after": evidence.after,
+        **({} if word is None else word_json(word)),
     }
 
 

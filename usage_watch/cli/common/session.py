@@ -32,6 +32,14 @@ class Session:
 
         return open_for_reading(Path(config.store.path))
 
+    def writing(self, config: Config) -> Database:
+        """Open it to write, beside a running daemon or without one; MachineError where it is not there yet."""
+        from usage_watch.store.database import open_for_writing
+
+        # Neither makes one nor upgrades it: that is the daemon's to do.
+        self.reading(config).close()
+        return open_for_writing(Path(config.store.path))
+
     def log(self, *, always: bool = False) -> None:
         """Log to standard error if it was asked for, or `always`; else failures are said once, at the end."""
         import logging

@@ -1,0 +1,143 @@
+"""What people said of alerts: who knows of one, and which silence holds it back."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from usage_watch.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from usage_watch.cli.common.times import Reader
+    from usage_watch.core.incident import Incident
+    from usage_watch.core.silence import Ack, Silence
+    from usage_watch.store.database import Database
+
+_LONGEST = 1_000
+"""Characters of what somebody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What people said of one alert."""
+
+    ack: Ack | None = None
+    """The latest."""
+    known: bool = False
+    """The acknowledgement still stands."""
+    silence: Silence | None = None
+    """What holds it back now."""
+
+
+NOTHING = Word()
+
+Words = Mapping[str, Word]
+"""By the incident's id; one that is missing is `NOTHING`."""
+
+
+def words_of(database: Database, incidents: Sequence[Incident], now: datetime) -> Words:
+    """What people said of these."""
+    from usage_watch.core.silence import holding
+    from usage_watch.store.silences import SilenceStore
+
+    store = SilenceStore(database)
+    silences, acks = store.all(now), store.acks([incident.id for incident in incidents])
+    over_at = _over_at(database, list(acks))
+    held = {each.id: holding(silences, each, now) for each in incidents if each.open}
+    return {each.id: _word(each, acks, over_at, held.get(each.id)) for each in incidents}
+
+
+def _word(
+    incident: Incident, acks: Mapping[str, Ack], over_at: Mapping[str, datetime], silence: Silence | None
+) -> Word:
+    ack = acks.get(incident.id)
+    return Word(ack, ack is not None and ack.stands(incident, over_at.get(incident.id)), silence)
+
+
+def _over_at(database: Database, ids: Sequence[str]) -> dict[str, datetime]:
+    """When each of these was last told to be over."""
+    from usage_watch.store.alerts import AlertStore
+
+    ends = [each for each in AlertStore(database).told(ids) if each.notification.reason.ending]
+    return {end.notification.incident_id: end.decided_at for end in sorted(ends, key=lambda each: each.decided_at)}
+
+
+def notes(word: Word, reader: Reader) -> Iterator[str]:
+    """What a line says of it: `acknowledged by ana`, `silenced until 17:00 by bo`."""
+    if word.known and word.ack is not None:
+        yield f"acknowledged by {word.ack.author}"
+    if word.silence is not None:
+        yield f"silenced until {reader.moment(word.silence.ends_at)} by {word.silence.author}"
+
+
+def facts(word: Word, reader: Reader) -> Iterator[tuple[str, str]]:
+    """All that there is to it, as names and values."""
+    if word.ack is not None:
+        stands = "" if word.known else "; that was before it rose, ended or came again"
+        said = f": {word.ack.note}" if word.ack.note else ""
+        yield "Acknowledged", f"{reader.moment(word.ack.at)} by {word.ack.author}{stands}{said}"
+    if (silence := word.silence) is not None:
+        until = reader.moment(silence.ends_at)
+        yield "Silenced", f"until {until} by {silence.author} ({silence.id}): {silence.reason}"
+
+
+def word_json(word: Word) -> dict[str, Any]:
+    """For programs."""
+    ack, silence = word.ack, word.silence
+    return {
+        "ack": ack and {"at": ack.at, "author": ack.author, "note": ack.note, "stands": word.known},
+        "silence": silence
+        and {"id": silence.id, "until": silence.ends_at, "author": silence.author, "reason": silence.reason},
+    }
+
+
+def said(option: str, text: str) -> str:
+    """What somebody wants kept, without blanks around it; UsageError where there is nothing, or no text."""
+    text = text.strip()
+    if not text:
+        raise UsageError(f"{option} is empty; say it in a few words.")
+    if len(text) > _LONGEST:
+        raise UsageError(f"{option} is too long; say it in at most {_LONGEST:,} characters.")
+    return readable(option, text)
+
+
+def readable(what: str, text: str) -> str:
+    """The text; UsageError where the shell passed bytes that are no text, since they could not be stored."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is no text in UTF-8; write it again.") from None
+    return text
+
+
+def author(written: str | None) -> str:
+    """Who says so: the login name, where nothing is written; UsageError where there is none."""
+    return said("--author", _login() if written is None else written)
+
+
+def _login() -> str:
+    try:
+        # Commands run as the daemon's user: who that is says less than who became it.
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        name = ""
+    if not name.strip():
+        raise UsageError("it is not known who you are: say it with --author NAME.")
+    return name
+
+
+def named(incidents: Iterable[Incident], most: int = 5) -> str:
+    """`runaway, heavy-day (ana@example.com) and 3 more`."""
+    names = [_named(incident) for incident in incidents]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _named(incident: Incident) -> str:
+    labels = ", ".join(incident.labels.values())
+    return f"{incident.rule.id} ({labels})" if labels else incident.rule.id

@@ -1,0 +1,204 @@
+"""What one target is still to be told of one incident."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import Reason, Severity
+from usage_watch.core.promise import Decision, Notification, Target, Told
+from usage_watch.core.silence import Silence, holding
+
+Item = TypeVar("Item")
+
+LATE_NEWS = timedelta(hours=24)
+"""What ended longer ago, untold and not critical, is no news any more."""
+CORRECTED_FOR = timedelta(days=7)
+"""For how long after its end something that was told is corrected or retracted."""
+RAREST_REMINDER = timedelta(days=7)
+"""Reminders come ever more rarely, but not more rarely than this, unless that was asked for."""
+
+_SILENCED = frozenset({Reason.FIRED, Reason.ESCALATED, Reason.REMINDER, Reason.FIRED_AND_ENDED})
+"""What a silence holds back; never an end of what was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """What is to be told to a target about an incident, or would be."""
+
+    notification: Notification | None = None
+    held: Decision | None = None
+    """What a silence holds back."""
+    again_at: datetime | None = None
+    """When there may be more to tell, though nothing happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One incident and one target."""
+
+    incident: Incident
+    name: str
+    """The target's."""
+    target: Target
+    told: Sequence[Told]
+    """In the order in which it was promised."""
+    routed: bool
+    """It is listed for the incident's severity."""
+    ended_now: bool
+    """This cycle found the incident's end."""
+    remind: timedelta | None
+    """To the first reminder; None for none."""
+    known: bool
+    """Somebody acknowledged the incident as it stands."""
+    silences: Sequence[Silence]
+    """Those that cover the incident, whenever."""
+    now: datetime
+
+    def say(self) -> Say:
+        """An open incident is told to whom its severity is routed; its end to exactly those who were told."""
+        reason, silence = self._news(), holding(self.silences, self.incident, self.now)
+        if reason in _SILENCED and silence is not None:
+            why = f"{silence.author} silenced it ({silence.reason}): {silence.id}."
+            held = Decision(self.incident.id, self.name, reason, told=False, why=why)
+            return Say(self._notification(self._correction()), held, silence.ends_at)
+        return Say(self._notification(reason or self._correction()), again_at=self._again_at(reason, silence))
+
+    def _news(self) -> Reason | None:
+        opening = self._opening() if self.incident.open and self.routed else None
+        late = self._late() if not self.incident.open and self.routed else None
+        ending = None if self.incident.open else self._ending()
+        return opening or late or ending or self._reminder()
+
+    def _notification(self, reason: Reason | None) -> Notification | None:
+        if reason is None:
+            return None
+        ordinal = 1 + sum(each.notification.reason is reason for each in self.told)
+        return Notification(self.incident.id, self.name, reason, ordinal, self.incident.rank, self.incident.face)
+
+    def _again_at(self, reason: Reason | None, silence: Silence | None) -> datetime | None:
+        """When there may be more to tell: a reminder, also one that a silence keeps back."""
+        if self.remind is None or not self.incident.open:
+            return None
+        reminder_at = self._reminder_at() if reason is None else self.now + self.remind
+        ends_at = None if silence is None else silence.ends_at
+        return min((at for at in (reminder_at, ends_at) if at is not None), default=None)
+
+    @property
+    def _records(self) -> Sequence[Told]:
+        """What was promised and not taken back."""
+        return [each for each in self.told if not each.recalled]
+
+    @property
+    def _owed(self) -> bool:
+        """Something was promised, taken back, and nothing has been said since: that is news, however old."""
+        return len(self.told) > 0 and self.told[-1].recalled and self._ended_within(CORRECTED_FOR)
+
+    # ---- while it goes on --------------------------------------------------------------------------------------
+
+    def _opening(self) -> Reason | None:
+        """What an open incident still has to say to a target that was told this."""
+        if not _heard(self._records) and self._stale() and not self._owed:
+            return None
+        current = self._current()
+        # What was given up counts here too: trying the same again each cycle would never end.
+        if self.incident.rank <= max((record.notification.rank for record in current), default=0):
+            return None
+        return Reason.ESCALATED if any(record.counts for record in current) else Reason.FIRED
+
+    def _current(self) -> Sequence[Told]:
+        """What was told of its being open, since it was last said to have ended."""
+        heard_ends = [record.counts and record.notification.reason.ending for record in self._records]
+        return [each for each in _after_last(self._records, heard_ends) if each.notification.reason.firing]
+
+    def _stale(self) -> bool:
+        """Whether it looks over, and so long ago that nobody would be told of its end: the watcher was down, say."""
+        was_long_ago = self.now - self.incident.evidence.until_at >= LATE_NEWS
+        return self.incident.looks_over and was_long_ago and self.incident.severity is not Severity.CRITICAL
+
+    def _reminder(self) -> Reason | None:
+        due_at = self._reminder_at()
+        return Reason.REMINDER if due_at is not None and due_at <= self.now else None
+
+    def _reminder_at(self) -> datetime | None:
+        """When the next reminder is due: ever more rarely; and at once where a silence has ended since the last word.
+
+        None where there is none: what looks over will be said to have ended soon enough.
+        """
+        heard = [record for record in self._current() if record.counts]
+        if self.remind is None or not self._goes_on() or not heard or heard[-1].waits:
+            return None
+        last_at = heard[-1].decided_at
+        reminded = len(heard) - _last_of_another(heard)
+        # Not 2 ** many: that would overflow after years of reminders.
+        doubled: int = 2 ** min(reminded, 10)
+        wait = min(self.remind * doubled, max(self.remind, RAREST_REMINDER))
+        ends = (silence.ends_at for silence in self.silences)
+        return min([last_at + wait, *(at for at in ends if last_at < at <= self.now)])
+
+    def _goes_on(self) -> bool:
+        """Whether it is open for all that is known, and somebody is to answer it who has not."""
+        incident = self.incident
+        unanswered = self.routed and not self.known and not incident.quiet
+        return incident.open and not incident.looks_over and unanswered
+
+    # ---- once it is over ---------------------------------------------------------------------------------------
+
+    def _late(self) -> Reason | None:
+        """What ended before it could be told at its level is told once, where it still matters."""
+        if not (self.ended_now or self._owed) or self.incident.closed is not None:
+            return None
+        worth = self.incident.severity is Severity.CRITICAL or self._ended_within(LATE_NEWS) or self._owed
+        counted = [record.notification for record in self._records if record.counts]
+        stands = _after_last(counted, [each.reason is Reason.RETRACTED for each in counted])
+        told_rank = max((each.rank for each in stands if each.reason is not Reason.UPDATED), default=0)
+        owes_its_end = any(
+            each.reason.firing for each in _after_last(counted, [each.reason.ending for each in counted])
+        )
+        return Reason.FIRED_AND_ENDED if worth and not owes_its_end and self.incident.rank > told_rank else None
+
+    def _ending(self) -> Reason | None:
+        """The end of an incident, for a target that was told of it and not yet of its end; once, even if given up."""
+        incident, records = self.incident, self._records
+        if incident.retracted:
+            unheard = [record.notification.reason is Reason.RETRACTED for record in records]
+            due = self._ended_within(CORRECTED_FOR)
+            return Reason.RETRACTED if due and _heard(_after_last(records, unheard)) else None
+        ends = [record.notification.reason.ending for record in records]
+        if not _heard(_after_last(records, ends)):
+            return None
+        if incident.closed:
+            return Reason.CLOSED
+        # Machines keep track; people are not told that what they were told once is no news any more.
+        return None if incident.quiet and self.target.people else Reason.RESOLVED
+
+    def _correction(self) -> Reason | None:
+        """What stands where it was told is kept true, for a week after its end."""
+        records = self._records
+        told = any(record.counts for record in records)
+        if not self.target.edits or not told or not self._ended_within(CORRECTED_FOR):
+            return None
+        # What was given up counts here too: trying the same correction again each cycle would never end.
+        return Reason.UPDATED if records[-1].notification.face != self.incident.face else None
+
+    def _ended_within(self, span: timedelta) -> bool:
+        return self.incident.ended_at is None or self.now - self.incident.ended_at < span
+
+
+def _heard(records: Iterable[Told]) -> bool:
+    """Whether anything was told; corrections are only seen by who looks."""
+    return any(record.counts and record.notification.reason is not Reason.UPDATED for record in records)
+
+
+def _last_of_another(heard: Sequence[Told]) -> int:
+    """How many records there are up to the last that is no reminder."""
+    others = (index for index, each in enumerate(heard, 1) if each.notification.reason is not Reason.REMINDER)
+    return max(others, default=0)
+
+
+def _after_last(records: Sequence[Item], marked: Sequence[bool]) -> Sequence[Item]:
+    """The records after the last marked one; all of them where none is."""
+    return records[max((index for index, mark in enumerate(marked, 1) if mark), default=0) :]

@@ -1,0 +1,156 @@
+"""deliver: drain the outbox. Lease, send, record; nothing waits here: the next attempt's time is a column.
+
+Each target has its own courier, so that one which is slow, or dead, delays no other.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Event
+
+from usage_watch import logs
+from usage_watch.channels.base import Attempt, ChannelSettings, Verdict
+from usage_watch.clock import Clock
+from usage_watch.deliver.courier import Courier, Returned
+from usage_watch.deliver.outlook import outlook
+from usage_watch.failpoints import passing
+from usage_watch.store.outbox import Outbox, OutboxRow
+
+PATIENCE = timedelta(seconds=2)
+"""A round ends when no courier was back for so long; who comes later is met in the next."""
+LINGER = timedelta(seconds=1.5)
+"""A thorough round waits for what is due so soon: for the pace of a target, say."""
+LOOK_AGAIN = timedelta(seconds=0.5)
+"""After which it is seen whether who was slow is back."""
+_GLANCE = 0.05
+"""Seconds after which a waiting round looks at the clock, and at the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How one round of sending went."""
+
+    sent: int = 0
+    failures: tuple[str, ...] = ()
+    """One sentence for each attempt that failed."""
+
+    def __add__(self, other: Delivered) -> Delivered:
+        return Delivered(self.sent + other.sent, self.failures + other.failures)
+
+
+class Dispatch:
+    """Sends what is due in an outbox, of which no other process sends. Close it: that waits for who is under way."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, ChannelSettings],
+        environ: Mapping[str, str],
+        clock: Clock,
+        stop: Event,
+    ) -> None:
+        self._outbox, self._channels, self._environ = outbox, channels, environ
+        self._clock, self._stop = clock, stop
+        self._couriers: dict[str, Courier] = {}
+        self._under_way: dict[str, datetime] = {}
+        """By target, since when."""
+        self._returned: SimpleQueue[Returned] = SimpleQueue()
+        self._take_over()
+
+    def round(self, *, thorough: bool = False) -> Delivered:
+        """Send what is due, until nothing is or `stop` is set. A `thorough` round waits for who is slow, too."""
+        sent = 0
+        failures: list[str] = []
+        for row, attempt in self._outcomes(thorough):
+            if attempt.verdict is Verdict.SENT:
+                sent += 1
+            else:
+                failures.append(f"{row.target}: {attempt.detail}")
+        self._dismiss_idle()
+        return Delivered(sent, tuple(failures))
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When there is something to do again; None while nothing waits."""
+        due_at = self._outbox.next_due(now, self._under_way)
+        if not self._under_way:
+            return due_at
+        return min(now + LOOK_AGAIN, due_at or now + LOOK_AGAIN)
+
+    def close(self) -> None:
+        """Wait for who is under way, so that it is known whether the message arrived."""
+        while self._under_way:
+            self._record(self._returned.get())
+        self._dismiss_idle()
+
+    def _take_over(self) -> None:
+        """What a process had in hand that died may have arrived, and it will tell nobody."""
+        for row in self._outbox.on_their_way():
+            self._record(Returned(row, Attempt(Verdict.AMBIGUOUS, "usage-watch ended while it was on its way.")))
+
+    def _outcomes(self, thorough: bool) -> Iterator[tuple[OutboxRow, Attempt]]:
+        while True:
+            self._hand_out()
+            if not self._under_way and not (thorough and self._soon_due()):
+                return
+            returned = self._next(thorough)
+            if returned is None:
+                return
+            self._record(returned)
+            yield returned.row, returned.attempt
+
+    def _hand_out(self) -> None:
+        if self._stop.is_set():
+            return
+        now = self._clock.now()
+        for row in self._outbox.lease(now, self._under_way):
+            self._under_way[row.target] = now
+            self._courier(row.target).send(row, now)
+
+    def _courier(self, name: str) -> Courier:
+        if name not in self._couriers:
+            self._couriers[name] = Courier(name, self._channels[name], self._environ, self._returned)
+        return self._couriers[name]
+
+    def _next(self, thorough: bool) -> Returned | None:
+        """The next who is back; None where patience ends first. Who is under way when all stops is waited for."""
+        idle_until = time.monotonic() + LINGER.total_seconds()
+        while self._under_way or time.monotonic() < idle_until:
+            try:
+                return self._returned.get(timeout=_GLANCE)
+            except Empty:
+                self._hand_out()
+            if not thorough and not self._stop.is_set() and self._all_are_slow():
+                return None
+        return None
+
+    def _all_are_slow(self) -> bool:
+        now = self._clock.now()
+        return all(now - since >= PATIENCE for since in self._under_way.values())
+
+    def _soon_due(self) -> bool:
+        now = self._clock.now()
+        due_at = self._outbox.next_due(now)
+        return due_at is not None and due_at - now <= LINGER and not self._stop.is_set()
+
+    def _record(self, returned: Returned) -> None:
+        row, attempt, now = returned.row, returned.attempt, self._clock.now()
+        self._under_way.pop(row.target, None)
+        passing("record")
+        if attempt.verdict is Verdict.SENT:
+            self._outbox.record_sent(row, now, attempt.ref, attempt.detail, self._channels[row.target].pace)
+            logs.event("delivery.sent", target=row.target, id=row.id)
+        else:
+            self._outbox.record_failure(row, now, outlook(row, attempt, now, random.random()))  # noqa: S311
+            logs.warning(
+                "delivery.failed", target=row.target, id=row.id, verdict=attempt.verdict, detail=attempt.detail
+            )
+        passing("recorded")
+
+    def _dismiss_idle(self) -> None:
+        for name in self._couriers.keys() - self._under_way.keys():
+            self._couriers.pop(name).dismiss()

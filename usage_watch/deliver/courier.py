@@ -1,0 +1,73 @@
+"""A courier: the thread that sends to one target, one message at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime
+from queue import SimpleQueue
+from threading import Thread
+
+from usage_watch import logs
+from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
+from usage_watch.core.message import Delivery
+from usage_watch.errors import SecretError
+from usage_watch.failpoints import passing
+from usage_watch.store.outbox import OutboxRow
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A courier is back."""
+
+    row: OutboxRow
+    attempt: Attempt
+
+
+class Courier:
+    """Opens its channel when the first message is handed to it, and closes it when it is dismissed."""
+
+    def __init__(
+        self, name: str, settings: ChannelSettings, environ: Mapping[str, str], returned: SimpleQueue[Returned]
+    ) -> None:
+        self._settings, self._environ, self._returned = settings, environ, returned
+        self._rows: SimpleQueue[tuple[OutboxRow, datetime] | None] = SimpleQueue()
+        # A daemon thread: what hangs in a foreign library must not keep the process from ending.
+        self._thread = Thread(target=self._work, name=f"courier {name}", daemon=True)
+        self._thread.start()
+
+    def send(self, row: OutboxRow, now: datetime) -> None:
+        """Hand over a message; its outcome comes into `returned`."""
+        self._rows.put((row, now))
+
+    def dismiss(self) -> None:
+        """It is not needed any more; wait until it has closed its channel."""
+        self._rows.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        with ExitStack() as opened:
+            sender: Sender | None = None
+            while (handed := self._rows.get()) is not None:
+                row, now = handed
+                try:
+                    sender = sender or opened.enter_context(closing(self._settings.connect(self._environ)))
+                    attempt = _attempt(sender, row, now)
+                except SecretError as error:
+                    attempt = Attempt(Verdict.CONFIGURATION, str(error))
+                self._returned.put(Returned(row, attempt))
+
+
+def _attempt(sender: Sender, row: OutboxRow, now: datetime) -> Attempt:
+    delivery = Delivery(
+        row.id, row.message, row.conversation, row.attempts, now, unsure=row.unsure, minimal=row.minimal
+    )
+    passing("send")
+    try:
+        attempt = sender.send(delivery)
+    except Exception as error:  # a fault of ours: this message cannot be rendered, and no other may wait for it
+        logs.warning("delivery.fault", id=row.id, error=type(error).__name__)
+        attempt = Attempt(Verdict.REJECTED, f"A fault of ours ({type(error).__name__}): please report it.")
+    passing("sent")
+    return attempt

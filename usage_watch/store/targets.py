@@ -1,0 +1,95 @@
+"""Targets: which channels there are, how it goes with each, and another chance for those that failed."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+from usage_watch.core.targetstate import GivenUp, TargetState
+from usage_watch.store.database import Database
+from usage_watch.store.times import instant, moment
+
+_STATES = """
+SELECT name, blocked_from, failing_from, target.last_error, count(seq), min(created_at)
+FROM target LEFT JOIN outbox ON outbox.target = name AND outbox.state IN ('queued', 'leased', 'blocked')
+GROUP BY name ORDER BY name
+"""
+_GIVEN_UP = (
+    "SELECT target, ended_at, last_error FROM outbox WHERE state = 'dead' AND ended_at >= ? ORDER BY ended_at, seq"
+)
+
+
+class TargetStore:
+    """The targets of an open database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def keep(self, settings: Mapping[str, str]) -> int:
+        """Make these the targets: names with a digest of their settings. Answers how many messages get another chance.
+
+        What waits for others is undeliverable. A target that is new, or that was changed, is tried at once, and what
+        was given up for it is said anew where it is still true.
+        """
+        known: dict[str, str] = dict(self._db.query("SELECT name, settings FROM target"))
+        if known == dict(settings):
+            return 0
+        with self._db.transaction():
+            changed = [name for name, digest in settings.items() if known.get(name) != digest]
+            chances = sum(self._pardon(name) for name in changed)
+            self._db.execute_many(
+                "INSERT INTO target (name, settings) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET settings = excluded.settings",
+                ((name, settings[name]) for name in changed),
+            )
+            self._forget_all_but(settings)
+        return chances
+
+    def pardon(self, name: str) -> int:
+        """Try a target at once, and say anew what was given up for it; answers how many messages that concerns."""
+        with self._db.transaction():
+            return self._pardon(name)
+
+    def states(self, since: datetime) -> list[TargetState]:
+        """How it goes with each target, with what was given up from `since` on."""
+        given_up: dict[str, list[GivenUp]] = defaultdict(list)
+        for target, at, detail in self._db.query(_GIVEN_UP, (instant(since),)):
+            given_up[target].append(GivenUp(moment(at), detail))
+        return [
+            TargetState(
+                name=name,
+                blocked_from=moment(blocked_from),
+                failing_from=moment(failing_from),
+                last_error=last_error,
+                waiting=waiting,
+                waiting_from=moment(waiting_from),
+                given_up=tuple(given_up[name]),
+            )
+            for name, blocked_from, failing_from, last_error, waiting, waiting_from in self._db.query(_STATES)
+        ]
+
+    def _pardon(self, name: str) -> int:
+        self._db.execute(
+            "UPDATE target SET failures = 0, failing_from = NULL, blocked_from = NULL, tried_at = NULL, "
+            "retry_at = NULL, last_error = NULL WHERE name = ?",
+            (name,),
+        )
+        waiting = self._db.execute(
+            "UPDATE outbox SET state = 'queued', next_attempt_at = created_at "
+            "WHERE target = ? AND state IN ('queued', 'blocked')",
+            (name,),
+        )
+        return waiting + self._db.execute(
+            "UPDATE outbox SET state = 'recalled' WHERE target = ? AND state IN ('dead', 'undeliverable')", (name,)
+        )
+
+    def _forget_all_but(self, settings: Mapping[str, str]) -> None:
+        names = (json.dumps(list(settings)),)
+        self._db.execute(
+            "UPDATE outbox SET state = 'undeliverable', next_attempt_at = NULL, lease_until = NULL "
+            "WHERE state IN ('queued', 'leased', 'blocked') AND target NOT IN (SELECT value FROM json_each(?))",
+            names,
+        )
+        self._db.execute("DELETE FROM target WHERE name NOT IN (SELECT value FROM json_each(?))", names)
