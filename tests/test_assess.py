@@ -24,7 +24,6 @@ from usage_watch.core.message import Reason
 from usage_watch.core.series import FeedHistory
 from usage_watch.meta import Sight
 from usage_watch.rules import Rule
-from usage_watch.store.alerts import AlertStore
 from usage_watch.store.database import open_for_writing
 
 LEVELS = {"warning": 100, "critical": 250}

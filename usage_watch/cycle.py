@@ -69,7 +69,8 @@ class Cycle:
         self._called = False
         self._ahead = timedelta()
         self._health: Health = ()
-        self._stores.targets.keep({name: channel.digest for name, channel in config.channels.items()})
+        settings = {name: channel.digest for name, channel in config.channels.items()}
+        self._stores.targets.keep(settings, clock.now())
         self._exit = ExitStack()
         self._client = self._exit.enter_context(open_client(config, environ))
         dispatch = Dispatch(Outbox(database), config.channels, environ, clock, stop)

@@ -65,7 +65,9 @@ def judge(heard: Sequence[Heard], expected: Expected, excused: Collection[str] =
     wrong = [_compared(key, list(ids.values()), expected.get(key, ())) for key, ids in found.items()]
     words = [word for each in wrong for word in each.words]
     if repeated:
-        words.append("repeated: " + ", ".join(sorted(f"{target} {id} x{n}" for (target, id), n in times.items() if n > 1)))
+        words.append(
+            "repeated: " + ", ".join(sorted(f"{target} {id} x{n}" for (target, id), n in times.items() if n > 1))
+        )
     return Verdict(
         lost=sum(each.lost for each in wrong),
         surplus=sum(each.surplus for each in wrong) + repeated,

@@ -24,7 +24,7 @@ _A_MINUTE = timedelta(minutes=1)
 WHOLE = everywhere("loud", "fired", "resolved")
 
 
-def one_hour(number: int, at: datetime) -> Sequence[Runaway]:
+def one_hour(_number: int, at: datetime) -> Sequence[Runaway]:
     """One hour out of control."""
     return [job(at, 1, 9_000)]
 

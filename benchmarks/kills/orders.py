@@ -49,7 +49,7 @@ class Tale:
         return [f"{each.target} heard {each.reason} at {each.at}"] if early_or_late or hushed else []
 
 
-def thirty_hours(number: int, at: datetime) -> Sequence[Runaway]:
+def thirty_hours(_number: int, at: datetime) -> Sequence[Runaway]:
     """Long enough for a reminder."""
     return [job(at, 30, 9_000)]
 
@@ -57,7 +57,7 @@ def thirty_hours(number: int, at: datetime) -> Sequence[Runaway]:
 def ack(world: World, number: int, at: datetime) -> Round:
     """Nobody is reminded of what somebody said they know."""
     before = world.count
-    world.live(at + 3 * HOUR)
+    world.live(at + 3.5 * HOUR)
     incidents = {each.incident for each in world.since(before) if each.rule == "known" and each.incident}
     ensure(world.count == before + 2 * len(TARGETS) and len(incidents) == 1, "not everybody was told by then")
     done, variant = _said(world, "ack", number, "alerts", "ack", *incidents)
@@ -106,7 +106,7 @@ def jobs_of(number: int, at: datetime) -> Sequence[Runaway]:
     """What happens in a round with a silence."""
     members = ("priya.nair@example.com", "ana@example.com")
     jobs = zip(case_of(number).jobs, members, strict=False)
-    return [job(at + start * HOUR, hours, credits, member) for (start, hours, credits), member in jobs]
+    return [job(at + start * HOUR, hours, size, member) for (start, hours, size), member in jobs]
 
 
 def silence(world: World, number: int, at: datetime) -> Round:
@@ -116,12 +116,14 @@ def silence(world: World, number: int, at: datetime) -> Round:
     ends_at = from_at + SILENCED_FOR
     world.live(from_at)
     lasts = f"{SILENCED_FOR // HOUR}h"
-    done, variant = _said(world, "silence", number, "silence", "add", "rule=known", "--for", lasts, "--reason", "a test")
+    done, variant = _said(
+        world, "silence", number, "silence", "add", "rule=known", "--for", lasts, "--reason", "a test"
+    )
     world.live(at + SILENCE_LENGTH - _A_MINUTE)
     heard = world.since(before)
     due = {case.told_at_its_end: (ends_at, ends_at + _A_MINUTE)} if case.told_at_its_end else {}
     held = Tale(case.silenced, due, (from_at, ends_at)).judge(heard, case.others)
-    free = Tale(case.others, {reason: (at, ends_at - _A_MINUTE) for reason in due}).judge(heard, case.others)
+    free = Tale(case.others, dict.fromkeys(due, (at, ends_at - _A_MINUTE))).judge(heard, case.others)
     return _round(number, f"{case.name}, {variant}", done, held, free)
 
 
@@ -148,5 +150,5 @@ def _round(number: int, variant: str, done: bool | None, happened: Verdict, not_
     return Round(number, f"{variant} after it happened", happened)
 
 
-ACK = Story(RULES, ACK_LENGTH, thirty_hours, ack, poll_every="1h")
+ACK = Story(RULES, ACK_LENGTH, thirty_hours, ack, poll_every="2h")
 SILENCE = Story(RULES, SILENCE_LENGTH, jobs_of, silence, poll_every="1h")

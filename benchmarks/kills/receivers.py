@@ -17,7 +17,12 @@ from tests.fakes.slack_api import SlackApi
 from tests.fakes.smtp_server import Mail, SmtpServer
 from tests.fakes.webhook_receiver import WebhookReceiver
 
-_MAIL_REASONS = {"RESOLVED": "resolved", "CAME AND WENT": "fired_and_ended", "TAKEN BACK": "retracted", "CLOSED": "closed"}
+_MAIL_REASONS = {
+    "RESOLVED": "resolved",
+    "CAME AND WENT": "fired_and_ended",
+    "TAKEN BACK": "retracted",
+    "CLOSED": "closed",
+}
 
 _TITLED = {"Delivery late": "meta:delivery_lagging"}
 
@@ -168,6 +173,6 @@ def _read(mail: Mail) -> tuple[str, str, str]:
     assert said is not None
     first = said.get_content().splitlines()[0]
     reason = _MAIL_REASONS.get(first, "follow-up" if read["In-Reply-To"] else "fired")
-    named = re.search(r"usage-watch: (.*),", read["Subject"])
+    named = re.search(r"usage-watch: (.*?),", read["Subject"])
     rule = named[1] if named else read["Subject"]
     return _TITLED.get(rule, rule), reason, read["Message-ID"]

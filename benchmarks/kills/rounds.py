@@ -50,7 +50,7 @@ class Story:
 
 def chance(figure: str, number: int) -> Random:
     """The dice of one round: the same whenever and beside whatever it is played."""
-    return Random(f"{figure} {number}")  # noqa: S311 - nothing secret
+    return Random(f"{figure} {number}")
 
 
 def play(story: Story, numbers: Sequence[int]) -> Iterator[Round]:

@@ -84,7 +84,7 @@ class Switch:
         self._done.set()
 
 
-def _never(what: str) -> bool:
+def _never(_what: str) -> bool:
     return False
 
 

@@ -8,7 +8,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -16,7 +16,7 @@ import trustme
 
 from tests.channels.inert import check_mail, check_slack, check_terminal
 from tests.fakes.scripted_http import Request, ScriptedHttp
-from tests.fakes.slack_api import HOOK, TOKEN, SlackApi
+from tests.fakes.slack_api import HOOK, SCOPES, TOKEN, SlackApi
 from tests.fakes.smtp_server import PASSWORD, USER, SmtpServer
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch.channels.base import Sender
@@ -99,7 +99,8 @@ class Rig:
     size_of: Callable[[Any], int]
     check: Callable[[Any], object]
     """Fails where anything in it would be obeyed."""
-    clear: Callable[[], None]
+    clear: Callable[[], object]
+    """Forget all, and let all be well again."""
     secrets: tuple[str, ...] = ()
     fake: Any = None
     """The other side: a ScriptedHttp or an SmtpServer."""
@@ -135,7 +136,8 @@ def slack_app() -> Iterator[Rig]:
     with SlackApi() as fake, _opened("slack app", fake.port) as senders:
         yes = json.dumps({"ok": True, "channel": "C0USAGE", "ts": "1.1"})
         more = {"id_of": _metadata_id, "check": lambda each: check_slack(each.json), "secrets": (TOKEN,), "yes": yes}
-        yield _http_rig("slack app", fake, senders, arrived=posts, edits=True, **more)
+        rig = _http_rig("slack app", fake, senders, arrived=posts, edits=True, **more)
+        yield replace(rig, clear=lambda: (rig.clear(), fake.messages.clear(), fake.scopes.update(SCOPES)))
 
 
 @contextmanager

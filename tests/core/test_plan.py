@@ -1,66 +1,38 @@
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.core.builders import at, evidence
+from tests.core.builders import at
+from tests.core.promises import (
+    CLOSED,
+    CRITICAL,
+    ENDED,
+    ESCALATED,
+    FIRED,
+    INFO,
+    LATE,
+    NOW,
+    OPEN,
+    RESOLVED,
+    RETRACTED,
+    ROUTES,
+    TAKEN_BACK,
+    UPDATED,
+    WARNING,
+    incident,
+    plan_of,
+    promised,
+    said,
+)
+from usage_watch.core.entry import META
 from usage_watch.core.incident import Incident
-from usage_watch.core.message import Conversation, Reason, RuleName, Severity
-from usage_watch.core.plan import Plan, Routes, Terms, plan
+from usage_watch.core.message import Reason, RuleName, Severity
+from usage_watch.core.plan import CHANNEL, Routes, Terms, plan
 from usage_watch.core.promise import Notification, Target, Told
-
-CONVERSATION = Conversation("cnv_1", "it", None)
-ROUTES = {
-    "it": {
-        Severity.INFO: ["log"],
-        Severity.WARNING: ["ops"],
-        Severity.CRITICAL: ["ops", "pager"],
-    }
-}
-TARGETS = {
-    "log": Target(people=True),
-    "ops": Target(people=True),
-    "pager": Target(people=False),
-    "board": Target(people=True, edits=True),
-}
-INFO, WARNING, CRITICAL = 1, 2, 3
-NOW = at(6)
-"""An hour after what has ended did."""
-
-
-def incident(rank: int = WARNING, *, ended: bool = False, closed: str | None = None, **changes: object) -> Incident:
-    severity = list(Severity)[rank - 1]
-    made = Incident(
-        id="inc_1",
-        fingerprint="f",
-        rule=RuleName("it", "threshold", "it"),
-        labels={},
-        part=None,
-        period_at=None,
-        started_at=at(0),
-        ended_at=at(5) if ended or closed else None,
-        rank=rank,
-        severity=severity,
-        evidence=evidence(),
-        sequence=0,
-        history=False,
-        closed=closed,
-        committed_at=at(1),
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
-
-
-def promised(
-    reason: Reason, rank: int, *, target: str = "ops", ordinal: int = 1, counts: bool = True, face: str = ""
-) -> Told:
-    return Told(Notification("inc_1", target, reason, ordinal, rank, face), CONVERSATION, at(1), "ntf_1", counts)
 
 
 def planned_for(
@@ -71,20 +43,14 @@ def planned_for(
     before: Iterable[Incident] = (),
     now: datetime = NOW,
 ) -> list[Notification]:
-    known = {each.id: each for each in before}
-    return list(plan(list(incidents), known, list(told), Terms(routes, TARGETS), now).notifications)
+    return list(plan_of(list(incidents), told, before=list(before), routes=routes, now=now).notifications)
 
 
 def news(
     incident: Incident, *told: Told, before: Incident | None = None, now: datetime = NOW
 ) -> list[tuple[str, str, int]]:
     """Target, reason and ordinal of what is planned; by default the last cycle left the incident as it is now."""
-    planned = planned_for([incident], told, before=[before or incident], now=now)
-    return [(each.target, each.reason.value, each.ordinal) for each in planned]
-
-
-FIRED, ESCALATED, UPDATED, RESOLVED = Reason.FIRED, Reason.ESCALATED, Reason.UPDATED, Reason.RESOLVED
-LATE, RETRACTED, CLOSED = Reason.FIRED_AND_ENDED, Reason.RETRACTED, Reason.CLOSED
+    return said(plan_of(incident, told, before=[before or incident], now=now))
 
 
 # ---- one incident, by examples ---------------------------------------------------------------------------------------
@@ -180,8 +146,6 @@ def test_history_is_never_told() -> None:
 
 # ---- what had ended before it could be told --------------------------------------------------------------------------
 
-ENDED = incident(ended=True)
-
 
 @pytest.mark.parametrize(
     ("rank", "hours", "planned"),
@@ -259,8 +223,6 @@ def test_what_could_not_be_told_is_tried_once_more_at_its_end() -> None:
 
 # ---- what was revised away -------------------------------------------------------------------------------------------
 
-TAKEN_BACK = incident(closed="Revised.", retracted=True)
-
 
 @pytest.mark.parametrize(
     ("told", "planned"),
@@ -291,7 +253,6 @@ def test_what_ended_a_week_ago_is_not_taken_back_any_more(days: float, planned: 
 
 # ---- what is corrected in place --------------------------------------------------------------------------------------
 
-OPEN = incident()
 OLD = "warning 90"
 
 
@@ -430,127 +391,34 @@ def test_a_clock_that_was_set_back_does_not_reorder_what_was_told() -> None:
     assert news(incident(ended=True), *told) == []
 
 
-# ---- any course of events --------------------------------------------------------------------------------------------
+# ---- what is said of a channel ---------------------------------------------------------------------------------------
 
 
-LETTERS = {FIRED: "f", ESCALATED: "e", UPDATED: "", RESOLVED: "r", LATE: "x", RETRACTED: "t", CLOSED: "c"}
-LIVES = "((fe*[rc]|x)t?|fe*t)*(fe*)?"
-"""Openings, rises and one end each, which may be taken back."""
+def fails(channel: str, kind: str = META) -> Incident:
+    return incident(rule=RuleName("delivery_blocked", kind, "Delivery blocked"), labels={CHANNEL: channel})
 
 
-@dataclass
-class Log:
-    """The notification log, whose rows a target takes or refuses for good, and what the last cycle left."""
-
-    told: list[Told] = field(default_factory=list)
-    before: list[Incident] = field(default_factory=list)
-
-    def plan(self, states: Sequence[Incident]) -> list[Notification]:
-        return planned_for(states, self.told, before=self.before)
-
-    def cycle(self, states: list[Incident], refusing: Collection[str] = ()) -> None:
-        self.tell(self.plan(states), refusing)
-        self.before = states
-
-    def tell(self, planned: Iterable[Notification], refusing: Collection[str] = ()) -> None:
-        for each in planned:
-            keys = [key(told.notification) for told in self.told]
-            assert key(each) not in keys
-            self.told.append(Told(each, CONVERSATION, at(1), "ntf_1", each.target not in refusing))
-
-    def words(self) -> dict[tuple[str, str], str]:
-        """For each incident and target what it heard, in a letter each; corrections are left out."""
-        words: dict[tuple[str, str], str] = defaultdict(str)
-        for told in self.told:
-            if told.counts:
-                words[told.notification.incident_id, told.notification.target] += LETTERS[told.notification.reason]
-        return words
+@pytest.mark.parametrize(
+    ("listed", "about", "told"),
+    [
+        (["ops", "pager"], "log", ["ops", "pager"]),
+        (["ops", "pager"], "ops", ["pager"]),
+        (["ops"], "ops", ["log", "pager", "board"]),  # all others there are, though they hear nothing else
+        ([], "ops", []),
+        (["ops"], "gone", ["ops"]),
+    ],
+)
+def test_that_a_channel_fails_is_told_round_that_channel(listed: list[str], about: str, told: list[str]) -> None:
+    routes = {"delivery_blocked": {Severity.WARNING: listed}}
+    assert [key.target for key in planned_for([fails(about)], [], routes=routes)] == told
 
 
-def key(notification: Notification) -> tuple[str, str, Reason, int]:
-    return notification.incident_id, notification.target, notification.reason, notification.ordinal
+def test_a_label_of_that_name_means_nothing_where_a_rule_of_the_file_speaks() -> None:
+    routes = {"delivery_blocked": {Severity.WARNING: ["ops"]}}
+    assert [key.target for key in planned_for([fails("ops", "threshold")], [], routes=routes)] == ["ops"]
 
 
-def state(rank: int, shape: str) -> Incident:
-    if shape == "open":
-        return incident(rank)
-    if shape in ("ended", "ended before"):
-        return incident(rank, ended=True, ended_at=at(5 if shape == "ended" else 3))
-    return incident(rank, closed="So.", retracted=shape == "retracted")
-
-
-def named(states: Sequence[Incident]) -> list[Incident]:
-    return [replace(each, id=f"inc_{number}") for number, each in enumerate(states)]
-
-
-SHAPES = ["open", "open", "ended", "ended before", "closed", "retracted"]
-STATES = st.builds(state, st.sampled_from([INFO, WARNING, CRITICAL]), st.sampled_from(SHAPES))
-CYCLES = st.lists(st.lists(STATES, min_size=3, max_size=3).map(named), max_size=10)
-
-
-def knows(word: str, incident: Incident, target: str) -> bool:
-    """Whether a target that heard this knows how an incident stands."""
-    if not incident.open:
-        return word == "" or word[-1] in "rcxt"
-    return target not in ROUTES["it"][incident.severity] or word[-1:] in ("f", "e")
-
-
-@given(CYCLES)
-@settings(max_examples=300, deadline=None)
-def test_each_target_hears_openings_rises_and_one_end_in_that_order(cycles: list[list[Incident]]) -> None:
-    log = Log()
-    for states in cycles:
-        log.cycle(states)
-        assert log.plan(states) == []
-        words = log.words()
-        assert all(knows(words[each.id, target], each, target) for each in states for target in TARGETS)
-    assert all(re.fullmatch(LIVES, word) for word in log.words().values())
-
-
-@given(CYCLES, st.lists(st.sets(st.sampled_from(["log", "ops", "pager"])), min_size=10, max_size=10))
-@settings(max_examples=300, deadline=None)
-def test_targets_that_refuse_are_neither_pestered_nor_told_nonsense_later(
-    cycles: list[list[Incident]], refusals: list[set[str]]
-) -> None:
-    log = Log()
-    for states, refusing in zip(cycles, refusals, strict=False):
-        log.cycle(states, refusing)
-        assert log.plan(states) == []
-    for word in log.words().values():
-        assert re.fullmatch(LIVES, word)
-
-
-@given(CYCLES, st.permutations(range(3)))
-@settings(max_examples=100, deadline=None)
-def test_the_order_of_incidents_is_only_the_order_of_what_is_told(
-    cycles: list[list[Incident]], order: list[int]
-) -> None:
-    log = Log()
-    for states in cycles:
-        shuffled = log.plan([states[index] for index in order])
-        assert sorted(map(key, shuffled)) == sorted(map(key, log.plan(states)))
-        log.cycle(states)
-
-
-@given(CYCLES, st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
-def test_a_crash_between_any_two_promises_changes_nothing(cycles: list[list[Incident]], chance: object) -> None:
-    whole, halved = Log(), Log()
-    for states in cycles:
-        first = [each for each in whole.plan(states) if chance.random() < 0.5]  # type: ignore[attr-defined]
-        whole.cycle(states)
-        halved.tell(first)
-        halved.cycle(states)
-        assert whole.words() == halved.words()
-        assert {key(told.notification) for told in whole.told} == {key(told.notification) for told in halved.told}
-
-
-@given(CYCLES.filter(bool))
-@settings(max_examples=100, deadline=None)
-def test_cycles_that_were_missed_leave_every_target_where_it_would_be(cycles: list[list[Incident]]) -> None:
-    """After an outage only the last state is known: who is told of an open incident, and of an end, is the same."""
-    absent = Log()
-    absent.cycle(cycles[0])
-    absent.cycle(cycles[-1])
-    words = absent.words()
-    assert all(knows(words[each.id, target], each, target) for each in cycles[-1] for target in TARGETS)
+def test_without_any_other_channel_that_one_fails_is_told_to_nobody() -> None:
+    routes = {"delivery_blocked": {Severity.WARNING: ["ops"]}}
+    alone = Terms(routes, {"ops": Target(people=True)})
+    assert plan([fails("ops")], {}, [], alone, NOW).notifications == ()

@@ -74,9 +74,10 @@ class Pager(WebhookReceiver):
 class Ops(SlackApi):
     """A channel in Slack, whose posts may be looked up or not."""
 
-    def __init__(self, now: Callable[[], datetime], readable: bool) -> None:
+    def __init__(self, now: Callable[[], datetime], readable: bool, posted: Callable[[], None]) -> None:
         super().__init__(now)
         self.memory = Memory()
+        self._posted = posted
         if not readable:
             self.scopes = {scope for scope in SCOPES if not scope.endswith(":history")}
 
@@ -90,6 +91,7 @@ class Ops(SlackApi):
         answer = super().respond(request)
         if posts and isinstance(answer, Answer) and json.loads(answer.body)["ok"]:
             self.memory.taken.append(self._taken(request.json))
+            self._posted()
         return answer
 
     def _taken(self, said: Mapping[str, Any]) -> Taken:

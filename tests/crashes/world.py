@@ -14,6 +14,7 @@ import trustme
 
 from tests.crashes.collectors import Finance, Memory, Ops, Pager, Taken
 from tests.crashes.forking import Forks
+from tests.crashes.haste import Haste
 from tests.crashes.stories import RULE, Look, Story
 from tests.fakes.slack_api import TOKEN, Posted
 from usage_watch.clock import STEPPED, SteppedClock
@@ -83,9 +84,17 @@ class World:
     """One database, and everything about it. Made by `opened`."""
 
     def __init__(
-        self, folder: Path, forks: Forks, clock: SteppedClock, ops: Ops, finance: Finance, pager: Pager
+        self,
+        folder: Path,
+        forks: Forks,
+        clock: SteppedClock,
+        haste: Haste,
+        ops: Ops,
+        finance: Finance,
+        pager: Pager,
     ) -> None:
-        self._folder, self._forks, self._clock, self._ops = folder, forks, clock, ops
+        self._folder, self._forks, self._ops = folder, forks, ops
+        self._clock, self._haste = clock, haste
         self._memories = {"ops": ops.memory, "finance": finance.memory, "pager": pager.memory}
         self.store = folder / "store"
         self.store.mkdir()
@@ -124,6 +133,7 @@ class World:
         wanted = str(points) if die_at is None else f"{points}@{die_at}"
         arguments = ["--config", str(self._folder / "rules.yaml"), "run", "--once"]
         code = self._forks.run(arguments, {**self._environ, VARIABLE: wanted}, said)
+        self._haste.over()
         # 4: a collector had its bad moment.
         if code not in ((0, 4) if die_at is None else (0, 4, -9)):
             raise OddEndError(f"ended with {code}: {said.read_text()[-2000:]}")
@@ -174,9 +184,10 @@ def opened(folder: Path, story: Story) -> Iterator[World]:
     """A world in which nothing has happened yet."""
     clock = SteppedClock(folder / "clock")
     clock.step(story.looks[0].at)
+    haste = Haste(clock)
     with (
         Forks() as forks,
-        Ops(clock.now, story.readable) as ops,
+        Ops(clock.now, story.readable, haste.posted) as ops,
         Finance() as finance,
         Pager() as pager,
         SimulatorServer(story.scenario, now=clock.now) as source,
@@ -193,7 +204,7 @@ def opened(folder: Path, story: Story) -> Iterator[World]:
                 rule=RULE,
             )
         )
-        yield World(folder, forks, clock, ops, finance, pager)
+        yield World(folder, forks, clock, haste, ops, finance, pager)
 
 
 def _copied(messages: Mapping[str, Posted]) -> dict[str, Posted]:

@@ -48,7 +48,7 @@ class Mail:
 class SmtpServer:
     """Use as a context manager. `replies` maps a step to what is said there in place of a good reply.
 
-    The steps: GREETING; the commands EHLO (and HELO), STARTTLS, AUTH, MAIL, RCPT (or one recipient's address) and QUIT;
+    The steps: GREETING; the commands EHLO, STARTTLS, AUTH, MAIL, RCPT (or one recipient's address) and QUIT;
     354, which answers the command DATA; and DATA itself, the mail.
     """
 
@@ -190,9 +190,6 @@ class _Smtp(SMTP):
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802 - aiosmtpd calls it so
         await self._or_scripted("EHLO", super().smtp_EHLO, hostname)
-
-    async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802 - aiosmtpd calls it so
-        await self._or_scripted("EHLO", super().smtp_HELO, hostname)
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd calls it so
         await self._or_scripted("STARTTLS", super().smtp_STARTTLS, arg)

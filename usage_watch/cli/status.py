@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,10 @@ import click
 
 from usage_watch.cli.common.incidents import incident_json, is_open, print_open, urgent
 from usage_watch.cli.common.orders import Words, words_of
-from usage_watch.cli.common.printing import print_json, print_table
+from usage_watch.cli.common.printing import print_json
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.cli.common.silences import print_silences, silence_json
+from usage_watch.cli.deliveries import Pending, print_deliveries, undelivered
 from usage_watch.cli.freshness import Freshness, fresh, print_freshness, print_lateness
 
 if TYPE_CHECKING:
@@ -21,19 +22,11 @@ if TYPE_CHECKING:
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.core.silence import Silence
+    from usage_watch.core.targetstate import TargetState
     from usage_watch.store.database import Database
-    from usage_watch.store.outbox import State
 
 _SHOWN = 20
 """Open alerts that are listed; the rest are counted."""
-
-_MEANINGS = {
-    "queued": "waiting to be sent, or sent again",
-    "leased": "on their way",
-    "blocked": "refused until its configuration is mended; tried again each hour",
-    "dead": "given up",
-    "undeliverable": "given up: the channel is no longer in the rules file",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +39,10 @@ class Status:
     """What people said of what is open."""
     silences: Sequence[Silence]
     """Those in force."""
-    outbox: Mapping[str, Mapping[State, int]]
-    """By channel and state, how many messages; none that were sent."""
+    outbox: Pending
+    """By channel and state, how many messages wait, or were given up in the last week."""
+    channels: Sequence[TargetState]
+    """How it goes with each."""
 
     @property
     def serious(self) -> bool:
@@ -76,16 +71,17 @@ def status(session: Session, as_data: bool, check: bool) -> int:
 
 def _status(config: Config, database: Database, now: datetime) -> Status:
     from usage_watch.store.alerts import AlertStore
-    from usage_watch.store.outbox import Outbox
     from usage_watch.store.silences import SilenceStore
 
+    pending, channels = undelivered(database, now)
     incidents = urgent(incident for incident in AlertStore(database).incidents(now) if is_open(incident))
     return Status(
         feeds=fresh(config, database, now),
         open=incidents,
         words=words_of(database, incidents, now),
         silences=[silence for silence in SilenceStore(database).all(now) if silence.in_force(now)],
-        outbox=Outbox(database).pending(),
+        outbox=pending,
+        channels=channels,
     )
 
 
@@ -95,6 +91,7 @@ def _data(found: Status, now: datetime) -> dict[str, Any]:
         "open": [incident_json(each, found.words[each.id]) for each in found.open],
         "silences": [silence_json(each, found.open, now) for each in found.silences],
         "outbox": found.outbox,
+        "channels": found.channels,
     }
 
 
@@ -113,10 +110,7 @@ def _print(found: Status, reader: Reader) -> None:
     if found.silences:
         click.echo("\nSilences in force")
         print_silences(found.silences, found.open, reader)
-    click.echo("\nMessages not delivered" + ("" if found.outbox else ": none"))
-    rows = [(target, n, _MEANINGS[state]) for target, states in found.outbox.items() for state, n in states.items()]
-    if rows:
-        print_table(("channel", "messages", "state"), rows, "")
+    print_deliveries(found.outbox, found.channels, reader)
 
 
 def _summed(found: Status) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TypeVar
 
 from usage_watch.core.incident import Incident
@@ -21,7 +22,8 @@ CORRECTED_FOR = timedelta(days=7)
 RAREST_REMINDER = timedelta(days=7)
 """Reminders come ever more rarely, but not more rarely than this, unless that was asked for."""
 
-_SILENCED = frozenset({Reason.FIRED, Reason.ESCALATED, Reason.REMINDER, Reason.FIRED_AND_ENDED})
+_NEWS = frozenset({Reason.FIRED, Reason.ESCALATED, Reason.FIRED_AND_ENDED})
+_SILENCED = _NEWS | {Reason.REMINDER}
 """What a silence holds back; never an end of what was told."""
 
 
@@ -64,14 +66,16 @@ class Case:
         if reason in _SILENCED and silence is not None:
             why = f"{silence.author} silenced it ({silence.reason}): {silence.id}."
             held = Decision(self.incident.id, self.name, reason, told=False, why=why)
-            return Say(self._notification(self._correction()), held, silence.ends_at)
-        return Say(self._notification(reason or self._correction()), again_at=self._again_at(reason, silence))
+            return Say(self._notification(self._correction()), held, self._heard_from(self.now))
+        reminder_at = self._reminder_at(reason)
+        again_at = None if reminder_at is None else self._heard_from(reminder_at)
+        return Say(self._notification(reason or self._correction()), again_at=again_at)
 
     def _news(self) -> Reason | None:
-        opening = self._opening() if self.incident.open and self.routed else None
-        late = self._late() if not self.incident.open and self.routed else None
-        ending = None if self.incident.open else self._ending()
-        return opening or late or ending or self._reminder()
+        is_for_it = self.routed or self._owed
+        if self.incident.open:
+            return (self._opening() if is_for_it else None) or self._reminder()
+        return (self._late() if is_for_it else None) or self._ending()
 
     def _notification(self, reason: Reason | None) -> Notification | None:
         if reason is None:
@@ -79,13 +83,11 @@ class Case:
         ordinal = 1 + sum(each.notification.reason is reason for each in self.told)
         return Notification(self.incident.id, self.name, reason, ordinal, self.incident.rank, self.incident.face)
 
-    def _again_at(self, reason: Reason | None, silence: Silence | None) -> datetime | None:
-        """When there may be more to tell: a reminder, also one that a silence keeps back."""
-        if self.remind is None or not self.incident.open:
-            return None
-        reminder_at = self._reminder_at() if reason is None else self.now + self.remind
-        ends_at = None if silence is None else silence.ends_at
-        return min((at for at in (reminder_at, ends_at) if at is not None), default=None)
+    def _heard_from(self, at: datetime) -> datetime:
+        """The first instant from then on at which no silence holds it back."""
+        while silence := holding(self.silences, self.incident, at):
+            at = silence.ends_at
+        return at
 
     @property
     def _records(self) -> Sequence[Told]:
@@ -94,8 +96,15 @@ class Case:
 
     @property
     def _owed(self) -> bool:
-        """Something was promised, taken back, and nothing has been said since: that is news, however old."""
-        return len(self.told) > 0 and self.told[-1].recalled and self._ended_within(CORRECTED_FOR)
+        """It was promised lately that it had begun or risen, and that was taken back, and nothing has been said since.
+
+        That is news, however old it is, and whatever the routes are by now.
+        """
+        promises = [each for each in self.told if each.notification.reason is not Reason.UPDATED]
+        if not promises or not promises[-1].recalled:
+            return False
+        last = promises[-1]
+        return last.notification.reason in _NEWS and self.now - last.decided_at < CORRECTED_FOR
 
     # ---- while it goes on --------------------------------------------------------------------------------------
 
@@ -123,21 +132,24 @@ class Case:
         due_at = self._reminder_at()
         return Reason.REMINDER if due_at is not None and due_at <= self.now else None
 
-    def _reminder_at(self) -> datetime | None:
-        """When the next reminder is due: ever more rarely; and at once where a silence has ended since the last word.
+    def _reminder_at(self, news: Reason | None = None) -> datetime | None:
+        """When the next reminder is due, once the news are told: ever more rarely; sooner where a silence ends.
 
         None where there is none: what looks over will be said to have ended soon enough.
         """
-        heard = [record for record in self._current() if record.counts]
-        if self.remind is None or not self._goes_on() or not heard or heard[-1].waits:
+        current = self._current()
+        if self.remind is None or not self._goes_on() or (news is None and not _lies_there(current)):
             return None
-        last_at = heard[-1].decided_at
-        reminded = len(heard) - _last_of_another(heard)
+        # What was given up counts here too: trying the same again each cycle would never end.
+        words = [(each.notification.reason, each.decided_at) for each in current]
+        words += [] if news is None else [(news, self.now)]
+        last_at = words[-1][1]
+        reminded = list(takewhile(lambda word: word[0] is Reason.REMINDER, reversed(words)))
         # Not 2 ** many: that would overflow after years of reminders.
-        doubled: int = 2 ** min(reminded, 10)
+        doubled: int = 2 ** min(len(reminded), 10)
         wait = min(self.remind * doubled, max(self.remind, RAREST_REMINDER))
-        ends = (silence.ends_at for silence in self.silences)
-        return min([last_at + wait, *(at for at in ends if last_at < at <= self.now)])
+        ends = (each.ends_at for each in self.silences if each.from_at < each.ends_at)
+        return min([last_at + wait, *(at for at in ends if last_at < at)])
 
     def _goes_on(self) -> bool:
         """Whether it is open for all that is known, and somebody is to answer it who has not."""
@@ -172,8 +184,10 @@ class Case:
             return None
         if incident.closed:
             return Reason.CLOSED
-        # Machines keep track; people are not told that what they were told once is no news any more.
-        return None if incident.quiet and self.target.people else Reason.RESOLVED
+        # Machines keep track; people are not told that what they were told once is no news any more. What they were not
+        # told yet is taken back.
+        waits = any(each.waits for each in self._current())
+        return None if incident.quiet and self.target.people and not waits else Reason.RESOLVED
 
     def _correction(self) -> Reason | None:
         """What stands where it was told is kept true, for a week after its end."""
@@ -193,10 +207,9 @@ def _heard(records: Iterable[Told]) -> bool:
     return any(record.counts and record.notification.reason is not Reason.UPDATED for record in records)
 
 
-def _last_of_another(heard: Sequence[Told]) -> int:
-    """How many records there are up to the last that is no reminder."""
-    others = (index for index, each in enumerate(heard, 1) if each.notification.reason is not Reason.REMINDER)
-    return max(others, default=0)
+def _lies_there(current: Sequence[Told]) -> bool:
+    """Whether some of it was told, and the last of it has left: no reminder overtakes what it reminds of."""
+    return any(each.counts for each in current) and not current[-1].waits
 
 
 def _after_last(records: Sequence[Item], marked: Sequence[bool]) -> Sequence[Item]:

@@ -152,5 +152,5 @@ def _ended_now(incident: Incident, before: Incident | None) -> bool:
 
 def _said_over_at(told: Mapping[str, list[Told]]) -> datetime | None:
     """When it was last told to be over."""
-    ends = (each.decided_at for records in told.values() for each in records if each.notification.reason.ending)
-    return max(ends, default=None)
+    promised = (each for records in told.values() for each in records if not each.recalled)
+    return max((each.decided_at for each in promised if each.notification.reason.ending), default=None)

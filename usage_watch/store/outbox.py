@@ -133,6 +133,11 @@ INSERT INTO target (name, settings, tried_at, retry_at) VALUES (:name, '', :at, 
 ON CONFLICT (name) DO UPDATE SET
     failures = 0, failing_from = NULL, blocked_from = NULL, tried_at = :at, retry_at = :retry_at, last_error = NULL
 """
+_PENDING = """
+SELECT target, state, count(*) FROM outbox
+WHERE state IN ('queued', 'leased', 'blocked') OR (state IN ('dead', 'undeliverable') AND ended_at >= ?)
+GROUP BY target, state
+"""
 _RELEASE_BLOCKED = """
 UPDATE outbox SET state = 'queued', next_attempt_at = :at WHERE target = :name AND state = 'blocked'
 """
@@ -212,12 +217,10 @@ class Outbox:
         row = self._db.one(_NEXT, _terms(at, busy))
         return None if row is None else moment(row[0])
 
-    def pending(self) -> Mapping[str, Mapping[State, int]]:
-        """How many rows of each target are in each state other than sent; what was recalled is none."""
+    def pending(self, since: datetime) -> Mapping[str, Mapping[State, int]]:
+        """How many rows of each target wait, or were given up since then, by their state."""
         found: dict[str, dict[State, int]] = {}
-        for target, state, count in self._db.query(
-            "SELECT target, state, count(*) FROM outbox WHERE state NOT IN ('sent', 'recalled') GROUP BY target, state"
-        ):
+        for target, state, count in self._db.query(_PENDING, (instant(since),)):
             found.setdefault(target, {})[State(state)] = count
         return found
 

@@ -27,7 +27,7 @@ class TargetStore:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def keep(self, settings: Mapping[str, str]) -> int:
+    def keep(self, settings: Mapping[str, str], at: datetime) -> int:
         """Make these the targets: names with a digest of their settings. Answers how many messages get another chance.
 
         What waits for others is undeliverable. A target that is new, or that was changed, is tried at once, and what
@@ -44,7 +44,7 @@ class TargetStore:
                 "ON CONFLICT (name) DO UPDATE SET settings = excluded.settings",
                 ((name, settings[name]) for name in changed),
             )
-            self._forget_all_but(settings)
+            self._forget_all_but(settings, at)
         return chances
 
     def pardon(self, name: str) -> int:
@@ -76,20 +76,22 @@ class TargetStore:
             "retry_at = NULL, last_error = NULL WHERE name = ?",
             (name,),
         )
-        waiting = self._db.execute(
-            "UPDATE outbox SET state = 'queued', next_attempt_at = created_at "
-            "WHERE target = ? AND state IN ('queued', 'blocked')",
+        self._db.execute(
+            "UPDATE outbox SET next_attempt_at = created_at WHERE target = ? AND state = 'queued'", (name,)
+        )
+        blocked = self._db.execute(
+            "UPDATE outbox SET state = 'queued', next_attempt_at = created_at WHERE target = ? AND state = 'blocked'",
             (name,),
         )
-        return waiting + self._db.execute(
+        return blocked + self._db.execute(
             "UPDATE outbox SET state = 'recalled' WHERE target = ? AND state IN ('dead', 'undeliverable')", (name,)
         )
 
-    def _forget_all_but(self, settings: Mapping[str, str]) -> None:
-        names = (json.dumps(list(settings)),)
+    def _forget_all_but(self, settings: Mapping[str, str], at: datetime) -> None:
+        names = json.dumps(list(settings))
         self._db.execute(
-            "UPDATE outbox SET state = 'undeliverable', next_attempt_at = NULL, lease_until = NULL "
+            "UPDATE outbox SET state = 'undeliverable', ended_at = ?, next_attempt_at = NULL, lease_until = NULL "
             "WHERE state IN ('queued', 'leased', 'blocked') AND target NOT IN (SELECT value FROM json_each(?))",
-            names,
+            (instant(at), names),
         )
-        self._db.execute("DELETE FROM target WHERE name NOT IN (SELECT value FROM json_each(?))", names)
+        self._db.execute("DELETE FROM target WHERE name NOT IN (SELECT value FROM json_each(?))", (names,))

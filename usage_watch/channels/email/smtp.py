@@ -124,7 +124,7 @@ class _Session:
     def _open(self) -> None:
         line, server = self._line, self._server
         self._expect(Step.SESSION, line.connect(server.host, server.port), good=(220,))
-        line.ehlo_or_helo_if_needed()
+        self._expect(Step.SESSION, line.ehlo())
         if server.security == "starttls":
             self._encrypt()
         if server.login is not None:
@@ -136,8 +136,7 @@ class _Session:
             raise _Over(Attempt(Verdict.CONFIGURATION, why))
         self._step = Step.TLS
         self._line.starttls(context=self._server.context)
-        self._step = Step.SESSION
-        self._line.ehlo_or_helo_if_needed()
+        self._expect(Step.SESSION, self._line.ehlo())
 
     def _log_in(self, username: str, password: str) -> None:
         self._step = Step.LOGIN
