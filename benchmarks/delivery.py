@@ -213,7 +213,8 @@ def _drained(found: Sequence[Incident], urls: Mapping[str, str]) -> tuple[float,
     channels = {name: WebhookSettings(kind="webhook", url=url) for name, url in urls.items()}
     with tempfile.TemporaryDirectory() as folder, open_for_writing(Path(folder, "history.db")) as database:
         AlertStore(database).commit(found, [], [], [post for name in urls for post in _posts(found, name)], NOW)
-        with closing(Dispatch(Outbox(database), channels, {}, SystemClock(), Event())) as dispatch:
+        outbox = Outbox(database)
+        with closing(Dispatch(outbox, channels, {}, SystemClock(), Event())) as dispatch:
             began = time.monotonic()
             dispatch.round()
             return time.monotonic() - began, began

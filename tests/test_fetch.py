@@ -42,7 +42,7 @@ def only(dataset: str, step: Step) -> Callable[[Seen], Step | None]:
 
 
 def test_every_feed_that_is_due_is_read_and_stored(source: Round) -> None:
-    assert source.fetch(HOURS, DAYS, QUERIES) == Fetched(polled=3, new=72 + 3 + 72)
+    assert source.fetch(HOURS, DAYS, QUERIES) == Fetched(asked=3, polled=3, new=72 + 3 + 72)
     history = source.history.load({HOURS: NOW - timedelta(days=3)})[HOURS]
     assert (len(history.starts), set(history.total().tolist())) == (72, {7})
     for feed in (HOURS, DAYS, QUERIES):
@@ -55,8 +55,8 @@ def test_a_feed_that_is_not_due_is_not_asked_unless_somebody_asked_for_it(source
     source.server.seen.clear()
     assert source.fetch(at=NOW + minutes(14)) == Fetched()
     assert source.datasets == []
-    assert source.fetch(at=NOW + minutes(14), at_once=True) == Fetched(polled=1)
-    assert source.fetch(at=NOW + minutes(29)) == Fetched(polled=1, new=1)
+    assert source.fetch(at=NOW + minutes(14), at_once=True) == Fetched(asked=1, polled=1)
+    assert source.fetch(at=NOW + minutes(29)) == Fetched(asked=1, polled=1, new=1)
     assert source.datasets == ["credit_usage"] * 2
 
 
@@ -68,7 +68,7 @@ def test_nothing_to_ask_is_nothing_done(source: Round) -> None:
 def test_what_was_revised_is_counted(source: Round) -> None:
     source.fetch()
     source.fault = lambda seen: counted(seen, 8)
-    assert source.fetch(at=NOW + EVERY) == Fetched(polled=1, changed=48)
+    assert source.fetch(at=NOW + EVERY) == Fetched(asked=1, polled=1, changed=48)
 
 
 def test_progress_is_told_after_each_stored_answer(source: Round) -> None:
@@ -136,7 +136,7 @@ def test_a_failure_in_the_middle_keeps_what_came_and_goes_on_from_there(source: 
     assert read_to == NOW.replace(minute=0, second=0) - back + timedelta(hours=2 * 168)
     source.server.seen.clear()
     at = NOW + minutes(1)
-    assert source.fetch(at=at, back=back) == Fetched(polled=1, new=720 - 2 * 168)
+    assert source.fetch(at=at, back=back) == Fetched(asked=1, polled=1, new=720 - 2 * 168)
     assert min(int(seen.query["start_time"]) for seen in source.server.seen) == read_to.timestamp()
 
 
@@ -219,7 +219,7 @@ def test_each_round_tries_the_source_anew(source: Round) -> None:
     source.fault = lambda seen: api_error(401, "unauthorized")
     source.fetch(DAYS, HOURS)
     source.fault = lambda seen: None
-    assert source.fetch(DAYS, HOURS, at=NOW + minutes(1)) == Fetched(polled=2, new=75)
+    assert source.fetch(DAYS, HOURS, at=NOW + minutes(1)) == Fetched(asked=2, polled=2, new=75)
 
 
 def test_a_key_that_is_not_to_be_had_is_a_failure_with_its_sentence(source: Round) -> None:
@@ -239,7 +239,7 @@ def test_a_key_that_is_not_to_be_had_is_a_failure_with_its_sentence(source: Roun
         ("credit_usage 1h", "unauthorized"),
     ]
     environ["ANALYTICS_KEY"] = "key"
-    assert source.fetch(DAYS, HOURS, at=NOW + minutes(16)) == Fetched(polled=2, new=75)
+    assert source.fetch(DAYS, HOURS, at=NOW + minutes(16)) == Fetched(asked=2, polled=2, new=75)
 
 
 def test_a_key_that_goes_missing_between_two_answers_loses_nothing(source: Round) -> None:
@@ -292,4 +292,4 @@ def test_stopped_with_the_last_answer_it_is_asked_again(source: Round) -> None:
     fetch(source.client, source.history, asking, NOW, source.stop, lambda *_: source.stop.set())
     assert source.state().polled_at is None
     source.stop.clear()
-    assert source.fetch() == Fetched(polled=1)
+    assert source.fetch() == Fetched(asked=1, polled=1)

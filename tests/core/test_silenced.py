@@ -160,7 +160,7 @@ def test_what_nobody_is_to_hear_is_not_held_back() -> None:
             [("ops", "reminder", 2)],
         ),
         (OPEN, [promised(FIRED, decided_at=at(10))], DAY, []),  # as it ended
-        (OPEN, [promised(FIRED, "waits", decided_at=at(1))], DAY, []),
+        (OPEN, [promised(FIRED, WARNING, "waits", decided_at=at(1))], DAY, []),
         (incident(looks_over=True), [promised(FIRED, decided_at=at(1))], DAY, []),
         (ENDED, [], DAY, []),
         (ENDED, [promised(FIRED, decided_at=at(1)), promised(RESOLVED, decided_at=at(6))], DAY, []),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.crashes.collectors import Taken
 from tests.crashes.stories import Story
-from tests.crashes.world import DATABASE, Moment, OddEndError, World, asked
+from tests.crashes.tables import Tables, asked, tables
+from tests.crashes.world import Moment, OddEndError, World
 
 Columns = Mapping[str, frozenset[str]]
 """By table."""
@@ -44,12 +46,25 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Stand:
+    """How all stands when nothing waits to be sent."""
+
+    taken: Sequence[Taken]
+    shown: Mapping[str, str]
+    tables: Tables
+
+    @classmethod
+    def of(cls, world: World) -> Self:
+        return cls(tuple(world.taken), world.shown, tables(world.database))
+
+
+@dataclass(frozen=True)
 class Told:
     """How a story went."""
 
     story: Story
     runs: tuple[Run, ...]
-    stands: tuple[Moment, ...]
+    stands: tuple[Stand, ...]
     """How all stood after each look and its wakes."""
 
     @property
@@ -79,7 +94,7 @@ class Died:
 def tell(world: World, story: Story) -> Told:
     """Tell a story to its end."""
     runs: list[Run] = []
-    stands = []
+    stands: list[Stand] = []
 
     def run(look: int) -> None:
         before = world.keep(f"run-{len(runs)}")
@@ -90,7 +105,7 @@ def tell(world: World, story: Story) -> Told:
         run(index)
         for _ in world.waits():
             run(index)
-        stands.append(world.keep(f"look-{index}"))
+        stands.append(Stand.of(world))
     told = Told(story, tuple(runs), tuple(stands))
     if wrong := [*_unsound(world.database), *_copies(stands[-1].taken)]:
         raise OddEndError(f"undisturbed, there is: {wrong}")
@@ -109,34 +124,34 @@ def die(world: World, told: Told, index: int, number: int) -> Died:
         return Died(index, number, "")
     held = world.on_their_way()
     try:
-        stands = _go_on(world, told, run.look)
+        expected, found = _go_on(world, told, run.look)
     except OddEndError as error:
         return Died(index, number, ran.points[-1], wrong=(str(error),))
-    copies = _copies(world.taken)
+    copies = _copies(found.taken)
     wrong = [
         *_unsound(world.database),
         *(f"surplus: {copy}" for copy, count in copies.items() if count > 2 or copy not in held),
         *(f"surplus: {copy}" for copy in copies if copy[0] == "ops" and told.story.readable),
-        *_told_otherwise(stands.taken, world.taken),
-        *_shown_otherwise(stands.shown, world.shown),
-        *_stored_otherwise(stands.store / DATABASE, world.database, PAST, LASTING),
+        *_told_otherwise(expected.taken, found.taken),
+        *_shown_otherwise(expected.shown, found.shown),
+        *_stored_otherwise(expected.tables, found.tables, PAST, LASTING),
     ]
-    lost = set(stands.taken) - set(world.taken)
+    lost = set(expected.taken) - set(found.taken)
     return Died(index, number, ran.points[-1], tuple(target for target, _ in copies), len(lost), tuple(wrong))
 
 
-def _go_on(world: World, told: Told, look: int) -> Moment:
-    """Start it again, and on until all stands as it would, or to the end: how it stands there without a death."""
+def _go_on(world: World, told: Told, look: int) -> tuple[Stand, Stand]:
+    """Start it again, and on until all stands as it would, or to the end: how it would stand, and how it does."""
     for index in range(look, len(told.stands)):
         if index > look:
             world.begin(told.story.looks[index])
         world.run()
         for _ in world.waits():
             world.run()
-        stands = told.stands[index]
-        if not any(_stored_otherwise(stands.store / DATABASE, world.database, PAST)):
+        expected, found = told.stands[index], Stand.of(world)
+        if not any(_stored_otherwise(expected.tables, found.tables, PAST)):
             break
-    return stands
+    return expected, found
 
 
 def _copies(taken: Iterable[Taken]) -> dict[tuple[str, str], int]:
@@ -173,16 +188,11 @@ def _unsound(database: Path) -> Iterator[str]:
         yield f"not sent: {row}"
 
 
-def _stored_otherwise(expected: Path, found: Path, *but: Columns) -> Iterator[str]:
+def _stored_otherwise(expected: Tables, found: Tables, *but: Columns) -> Iterator[str]:
     """Tables in which anything else differs, and in which columns."""
-    for (name,) in asked(expected, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
-        table = str(name)
-        free = frozenset[str]().union(*(columns.get(table, frozenset()) for columns in but))
-        columns = [str(row[1]) for row in asked(expected, f"PRAGMA table_info({table})") if row[1] not in free]
-        if _contents(expected, table, columns) != _contents(found, table, columns):
-            other = [each for each in columns if _contents(expected, table, [each]) != _contents(found, table, [each])]
-            yield f"stored otherwise: {table} ({', '.join(other)})"
-
-
-def _contents(database: Path, table: str, columns: Iterable[str]) -> Counter[tuple[object, ...]]:
-    return Counter(asked(database, f"SELECT {', '.join(columns)} FROM {table}"))
+    for name, table in expected.items():
+        free = frozenset[str]().union(*(columns.get(name, frozenset()) for columns in but))
+        kept = [column for column in table.columns if column not in free]
+        if table.of(kept) != found[name].of(kept):
+            other = [column for column in kept if table.of([column]) != found[name].of([column])]
+            yield f"stored otherwise: {name} ({', '.join(other)})"

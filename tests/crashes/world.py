@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
+import signal
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.crashes.collectors import Finance, Memory, Ops, Pager, Taken
 from tests.crashes.forking import Forks
 from tests.crashes.haste import Haste
 from tests.crashes.stories import RULE, Look, Story
+from tests.crashes.tables import asked
 from tests.fakes.slack_api import TOKEN, Posted
 from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.failpoints import VARIABLE
@@ -26,6 +28,7 @@ WAKE_EVERY = timedelta(minutes=2)
 MOST_WAKES = 12
 
 DATABASE = "history.db"
+KILLED = -signal.SIGKILL
 
 _RULES = """\
 timezone: Europe/Berlin
@@ -60,16 +63,6 @@ class Moment:
     store: Path
     memories: Mapping[str, Memory]
     messages: Mapping[str, Posted]
-
-    @property
-    def taken(self) -> list[Taken]:
-        """All that the collectors had taken; of each in its order."""
-        return [each for memory in self.memories.values() for each in memory.taken]
-
-    @property
-    def shown(self) -> dict[str, str]:
-        """What the first messages of Slack's conversations had been corrected to."""
-        return _shown(self.store / DATABASE, self.messages)
 
 
 @dataclass(frozen=True)
@@ -118,7 +111,9 @@ class World:
     @property
     def shown(self) -> dict[str, str]:
         """What the first messages of Slack's conversations are corrected to."""
-        return _shown(self.database, self._ops.messages)
+        rows = asked(self.database, "SELECT id, ref FROM conversation WHERE target = 'ops' AND ref IS NOT NULL")
+        firsts = {str(name): self._ops.messages[str(ref).partition("/")[2]] for name, ref in rows}
+        return {name: first.edits[-1]["text"] for name, first in firsts.items() if first.edits}
 
     def begin(self, look: Look) -> None:
         """It is time to look; and the collectors are as they are then."""
@@ -133,11 +128,14 @@ class World:
         wanted = str(points) if die_at is None else f"{points}@{die_at}"
         arguments = ["--config", str(self._folder / "rules.yaml"), "run", "--once"]
         code = self._forks.run(arguments, {**self._environ, VARIABLE: wanted}, said)
+        if code == KILLED:
+            # What it had sent arrives, and is taken.
+            time.sleep(0.02)
         self._haste.over()
         # 4: a collector had its bad moment.
-        if code not in ((0, 4) if die_at is None else (0, 4, -9)):
+        if code not in ((0, 4) if die_at is None else (0, 4, KILLED)):
             raise OddEndError(f"ended with {code}: {said.read_text()[-2000:]}")
-        return Ran(tuple(points.read_text().split()), code == -9)
+        return Ran(tuple(points.read_text().split()), code == KILLED)
 
     def waits(self) -> Iterator[None]:
         """While messages wait to be sent, minutes later each time."""
@@ -209,15 +207,3 @@ def opened(folder: Path, story: Story) -> Iterator[World]:
 
 def _copied(messages: Mapping[str, Posted]) -> dict[str, Posted]:
     return {ts: replace(message, edits=list(message.edits)) for ts, message in messages.items()}
-
-
-def _shown(database: Path, messages: Mapping[str, Posted]) -> dict[str, str]:
-    rows = asked(database, "SELECT id, ref FROM conversation WHERE target = 'ops' AND ref IS NOT NULL")
-    firsts = {str(name): messages[str(ref).partition("/")[2]] for name, ref in rows}
-    return {name: first.edits[-1]["text"] for name, first in firsts.items() if first.edits}
-
-
-def asked(database: Path, sql: str) -> list[tuple[object, ...]]:
-    """A question to a database."""
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(sql).fetchall()

@@ -155,7 +155,7 @@ class _Smtp(SMTP):
 
     async def push(self, status: Any) -> None:
         step, self._step = self._step, ""
-        said = self._fake.replies.get("354" if str(status).startswith("354") else step, status)
+        said = self._fake.replies.get(step, status)
         match said:
             case Cut():
                 self._line.write(said.encode())
@@ -196,6 +196,9 @@ class _Smtp(SMTP):
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd calls it so
         await self._or_scripted("AUTH", super().smtp_AUTH, arg)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd calls it so
+        await self._or_scripted("354", super().smtp_DATA, arg)
 
     async def smtp_QUIT(self, arg: str) -> None:  # noqa: N802 - aiosmtpd calls it so
         await self._or_scripted("QUIT", super().smtp_QUIT, arg)

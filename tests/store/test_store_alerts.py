@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from usage_watch.core.message import Conversation, Reason
 from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.store.alerts import AlertStore, Attempts, Decided
 from usage_watch.store.database import Database
-from usage_watch.store.outbox import Outbox, State
+from usage_watch.store.outbox import Failure, Outbox, State
 
 ONE, TWO = incident(1), incident(2, ended_at=at(5))
 
@@ -27,13 +27,14 @@ def store(db: Database) -> AlertStore:
 
 def commit(
     store: AlertStore,
-    incidents: Iterable[Incident] = (),
-    rules: Iterable[RuleRecord] = (),
-    decisions: Iterable[Decision] = (),
-    posts: Iterable[Post] = (),
+    incidents: Collection[Incident] = (),
+    rules: Collection[RuleRecord] = (),
+    decisions: Collection[Decision] = (),
+    posts: Collection[Post] = (),
     when: datetime = NOON,
+    recalled: Collection[str] = (),
 ) -> None:
-    store.commit(incidents, rules, decisions, posts, when)
+    store.commit(incidents, rules, decisions, posts, when, recalled)
 
 
 # Incidents
@@ -132,31 +133,43 @@ def test_one_post_keeps_several_promises(store: AlertStore) -> None:
     assert [row.id for row in store.attempts_of(TWO.id)] == ["ntf_1"]
 
 
-@pytest.mark.parametrize(
-    ("state", "counts"),
-    [
-        (State.QUEUED, True),
-        (State.LEASED, True),
-        (State.SENT, True),
-        (State.BLOCKED, True),
-        (State.HELD, False),
-        (State.DEAD, False),
-        (State.UNDELIVERABLE, False),
-    ],
-)
-def test_what_was_given_up_or_held_does_not_count_as_told(
-    store: AlertStore, db: Database, state: State, counts: bool
+STANDING = [
+    # state, unsure: counts, waits, recalled
+    (State.QUEUED, False, (True, True, False)),
+    (State.QUEUED, True, (True, False, False)),
+    (State.LEASED, False, (True, False, False)),
+    (State.LEASED, True, (True, False, False)),
+    (State.SENT, False, (True, False, False)),
+    (State.SENT, True, (True, False, False)),
+    (State.BLOCKED, False, (True, True, False)),
+    (State.BLOCKED, True, (True, False, False)),
+    (State.DEAD, False, (False, False, False)),
+    (State.DEAD, True, (False, False, False)),
+    (State.UNDELIVERABLE, False, (False, False, False)),
+    (State.UNDELIVERABLE, True, (False, False, False)),
+    (State.RECALLED, False, (False, False, True)),
+    (State.RECALLED, True, (False, False, True)),
+]
+
+
+@pytest.mark.parametrize(("state", "unsure", "standing"), STANDING)
+def test_what_may_be_counted_on_depends_on_what_became_of_it(
+    store: AlertStore, db: Database, state: State, unsure: bool, standing: tuple[bool, bool, bool]
 ) -> None:
     commit(store, [ONE], posts=[post(1, ONE)])
     with db.transaction():
-        db.execute("UPDATE outbox SET state = ?", (state,))
-    assert [told.counts for told in store.told([ONE.id])] == [counts]
+        db.execute("UPDATE outbox SET state = ?, unsure = ?", (state, unsure))
+    assert [(told.counts, told.waits, told.recalled) for told in store.told([ONE.id])] == [standing]
+
+
+def test_every_state_is_in_that_table() -> None:
+    assert {(state, unsure) for state, unsure, _ in STANDING} == {(s, u) for s in State for u in (False, True)}
 
 
 def test_told_is_in_the_order_of_decisions_and_knows_the_handle(store: AlertStore, db: Database) -> None:
     commit(store, [ONE], posts=[post(2, ONE)])
     (row,) = Outbox(db).lease(at(1))
-    Outbox(db).record_sent(row.id, at(1), "C1/17.5")
+    Outbox(db).record_sent(row, at(1), "C1/17.5", "", timedelta())
     commit(store, posts=[post(1, ONE, reason=Reason.RESOLVED), post(0, ONE, "pager", conversation="cnv_2")])
     told = store.told([ONE.id])
     assert [record.notification.reason for record in told] == [Reason.FIRED, Reason.RESOLVED, Reason.FIRED]
@@ -199,6 +212,64 @@ def test_a_message_that_cannot_be_kept_stops_the_whole_commit(store: AlertStore)
     assert store.incident(TWO.id) is None
 
 
+# What is taken back
+
+
+def ends(number: int, conversation: str = "cnv_1") -> Post:
+    """What is told in place of what was taken back."""
+    return post(number, ONE, reason=Reason.FIRED_AND_ENDED, conversation=conversation)
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.BLOCKED])
+def test_what_waits_is_taken_back(store: AlertStore, db: Database, state: State) -> None:
+    commit(store, [ONE], posts=[post(1, ONE)])
+    with db.transaction():
+        db.execute("UPDATE outbox SET state = ?", (state,))
+    commit(store, posts=[ends(2)], when=at(1), recalled=["ntf_1"])
+    first, second = store.attempts_of(ONE.id)
+    assert (first.state, first.next_attempt_at, first.ended_at) == (State.RECALLED, None, at(1))
+    assert (second.state, second.next_attempt_at) == (State.QUEUED, at(1))
+    assert [row.id for row in Outbox(db).lease(at(1))] == ["ntf_2"]
+
+
+def test_a_recall_alone_is_enough_to_commit(store: AlertStore, db: Database) -> None:
+    commit(store, [ONE], posts=[post(1, ONE)])
+    commit(store, recalled=["ntf_1"])
+    assert [told.recalled for told in store.told([ONE.id])] == [True]
+    assert Outbox(db).next_due(at(1)) is None
+
+
+def test_what_is_said_in_place_of_it_is_as_old_as_it_was(store: AlertStore) -> None:
+    """So that it is given up at the same time: being taken back buys nothing."""
+    other = post(3, ONE, "pager", conversation="cnv_2")
+    commit(store, [ONE], posts=[post(2, ONE, reason=Reason.ESCALATED)], when=at(1))
+    commit(store, posts=[post(1, ONE), other], when=at(0))
+    anew = [ends(4), post(5, TWO, conversation="cnv_3")]
+    commit(store, [TWO], posts=anew, when=at(9), recalled=["ntf_1", "ntf_2", "ntf_3"])
+    assert [(row.id, row.created_at) for row in store.attempts_of(ONE.id)][-1] == ("ntf_4", at(0))
+    assert [row.created_at for row in store.attempts_of(TWO.id)] == [at(9)], "of another conversation"
+    assert [told.decided_at for told in store.told([ONE.id])][-1] == at(9)
+
+
+@pytest.mark.parametrize(
+    ("state", "unsure"), [(state, unsure) for state, unsure, (_, waits, _) in STANDING if not waits]
+)
+def test_what_may_have_left_is_never_taken_back(store: AlertStore, db: Database, state: State, unsure: bool) -> None:
+    commit(store, [ONE], posts=[post(1, ONE), post(2, ONE, "pager", conversation="cnv_2")])
+    with db.transaction():
+        db.execute("UPDATE outbox SET state = ?, unsure = ? WHERE id = 'ntf_1'", (state, unsure))
+    before = store.attempts_of(ONE.id)
+    with pytest.raises(RuntimeError, match="has left already"):
+        commit(store, [TWO], posts=[ends(3)], when=at(1), recalled=["ntf_1", "ntf_2"])
+    assert store.attempts_of(ONE.id) == before
+    assert store.incident(TWO.id) is None, "all of it or nothing"
+
+
+def test_what_is_unknown_cannot_be_taken_back(store: AlertStore) -> None:
+    with pytest.raises(RuntimeError, match="has left already"):
+        commit(store, recalled=["ntf_9"])
+
+
 # Why and how
 
 
@@ -210,21 +281,36 @@ def test_decisions_come_back_in_order(store: AlertStore) -> None:
     assert store.decisions_of(ONE.id) == [Decided(at(1), held), Decided(at(2), for_all)]
 
 
+def test_what_was_held_back_is_found_and_what_was_told_is_not(store: AlertStore) -> None:
+    held = Decision(ONE.id, "ops", Reason.FIRED, told=False, why="Silenced by ana until 14:00.")
+    for_all = replace(held, target=None, reason=Reason.REMINDER)
+    told = replace(held, told=True, why="It stands above its limit.")
+    of_two = replace(held, incident_id=TWO.id)
+    commit(store, [ONE, TWO], decisions=[held, for_all, told, of_two])
+    commit(store, decisions=[held], when=at(1))
+    assert store.held([ONE.id]) == {held, for_all}
+    assert store.held([ONE.id, TWO.id]) == {held, for_all, of_two}
+    assert store.held([]) == set()
+
+
 def test_attempts_tell_how_a_delivery_goes(store: AlertStore, db: Database) -> None:
     pager = post(2, ONE, "pager", conversation="cnv_2")
     commit(store, [ONE], posts=[post(1, ONE), pager, post(3, ONE, "hook", conversation="cnv_3")], when=at(0))
     outbox = Outbox(db)
-    outbox.lease(at(1))
-    outbox.record_sent("ntf_1", at(2), "ref", "one of two recipients was refused")
-    outbox.record_failure("ntf_2", at(3), "It answered with 503.", at(4), State.QUEUED)
-    outbox.record_failure("ntf_3", at(3), "It refused.", at(4), State.DEAD)
-    assert store.attempts_of(ONE.id) == [
+    ops, queued, dead = outbox.lease(at(1))
+    outbox.record_sent(ops, at(2), "ref", "one of two recipients was refused", timedelta())
+    failed = Failure("It answered with 503.", State.QUEUED, at(4), True, False, at(3), at(-72))
+    outbox.record_failure(queued, at(3), failed)
+    outbox.record_failure(dead, at(3), replace(failed, detail="It refused.", state=State.DEAD, retry_at=None))
+    stored = [
         Attempts(
             "ntf_1", "ops", Reason.FIRED, State.SENT, 1, at(0), at(1), None, at(2), "one of two recipients was refused"
         ),
-        Attempts("ntf_2", "pager", Reason.FIRED, State.QUEUED, 1, at(0), at(3), at(4), None, "It answered with 503."),
-        Attempts("ntf_3", "hook", Reason.FIRED, State.DEAD, 1, at(0), at(3), None, None, "It refused."),
+        Attempts("ntf_2", "pager", Reason.FIRED, State.QUEUED, 1, at(0), at(1), at(4), None, "It answered with 503."),
+        Attempts("ntf_3", "hook", Reason.FIRED, State.DEAD, 1, at(0), at(1), None, at(3), "It refused."),
     ]
+    assert store.attempts_of(ONE.id) == stored
+    assert [each.sent_at for each in stored] == [at(2), None, None]
 
 
 def test_notifications_of_other_ordinals_and_targets_are_others(store: AlertStore) -> None:

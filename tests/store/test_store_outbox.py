@@ -2,190 +2,370 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from tests.store.store_samples import at, incident, post
-from usage_watch.core.message import Conversation, Reason
-from usage_watch.store.alerts import AlertStore
+from usage_watch.core.message import Conversation
+from usage_watch.store.alerts import AlertStore, Attempts
 from usage_watch.store.database import Database, open_for_writing
-from usage_watch.store.outbox import LEASE_FOR, Outbox, OutboxRow, State
+from usage_watch.store.outbox import CLOCK_SLACK, LEASE_FOR, Failure, Outbox, OutboxRow, State
 
-ONE = incident(1)
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND, MOMENT = timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1)
+DAY, NO_PACE = timedelta(days=1), timedelta()
 LEASED_UNTIL = at(0) + LEASE_FOR
+WHY = "It did not answer."
+
+
+class Queue:
+    """An outbox and what is put into it: message n is about incident n."""
+
+    def __init__(self, db: Database) -> None:
+        self.box, self.alerts = Outbox(db), AlertStore(db)
+
+    def put(self, number: int, conversation: str = "cnv_1", target: str = "ops", when: datetime | None = None) -> None:
+        letter = post(number, incident(number), target, conversation=conversation)
+        self.alerts.commit([incident(number)], [], [], [letter], when or at(0))
+
+    def lease(self, when: datetime | None = None, busy: tuple[str, ...] = ()) -> list[str]:
+        """The ids of what is handed out."""
+        return [row.id for row in self.box.lease(when or at(0), busy)]
+
+    def one(self, when: datetime | None = None) -> OutboxRow:
+        """The only row that is handed out."""
+        (row,) = self.box.lease(when or at(0))
+        return row
+
+    def sent(self, row: OutboxRow, when: datetime | None = None, pace: timedelta = NO_PACE) -> None:
+        self.box.record_sent(row, when or at(0), None, "", pace)
+
+    def stored(self, number: int) -> Attempts:
+        (found,) = self.alerts.attempts_of(incident(number).id)
+        return found
 
 
 @pytest.fixture
-def outbox(db: Database) -> Outbox:
-    return Outbox(db)
+def queue(db: Database) -> Queue:
+    return Queue(db)
 
 
-@pytest.fixture
-def queue(db: Database) -> Callable[..., None]:
-    """Queues a message under an id, in a conversation with a target."""
-    reasons = iter(Reason)
-
-    def put(number: int, conversation: str = "cnv_1", target: str = "ops") -> None:
-        letter = post(number, ONE, target, next(reasons), conversation)
-        AlertStore(db).commit([ONE], [], [], [letter], at(0))
-
-    return put
+def failure(state: Any = State.QUEUED, retry_at: datetime | None = None, **more: Any) -> Failure:
+    """A failure of the row alone, unless `target_retry_at` says otherwise."""
+    usual = {"unsure": False, "minimal": False, "target_retry_at": None, "expired_from": at(-72)}
+    return Failure(WHY, state, retry_at, **(usual | more))
 
 
-def ids(rows: list[OutboxRow]) -> list[str]:
-    return [row.id for row in rows]
+# ---- handed out -----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_queued_is_due_at_once_and_comes_whole(outbox: Outbox, queue: Callable[..., None]) -> None:
-    assert outbox.next_due() is None
-    queue(1)
-    assert outbox.next_due() == at(0)
-    assert outbox.lease(at(0)) == [
-        OutboxRow(
-            id="ntf_1",
-            target="ops",
-            conversation=Conversation("cnv_1", "Hourly credits", None),
-            message=post(1, ONE).message,
-            attempts=1,
-            created_at=at(0),
-            lease_until=LEASED_UNTIL,
-            last_error=None,
-        )
-    ]
+def test_what_is_queued_is_due_at_once_and_comes_whole(queue: Queue) -> None:
+    assert queue.box.next_due(at(0)) is None
+    assert queue.lease() == []
+    queue.put(1)
+    assert queue.box.next_due(at(0)) == at(0)
+    assert queue.one() == OutboxRow(
+        id="ntf_1",
+        target="ops",
+        conversation=Conversation("cnv_1", "Hourly credits", None),
+        message=post(1, incident(1)).message,
+        attempts=1,
+        created_at=at(0),
+        lease_until=LEASED_UNTIL,
+        last_error=None,
+        unsure=False,
+        minimal=False,
+        failures=0,
+    )
 
 
-def test_nothing_is_due_before_its_time(outbox: Outbox, queue: Callable[..., None]) -> None:
-    queue(1)
-    assert outbox.lease(at(0) - timedelta(microseconds=1)) == []
+def test_nothing_is_due_before_its_time(queue: Queue) -> None:
+    queue.put(1)
+    assert queue.lease(at(0) - MOMENT) == []
 
 
-def test_what_is_leased_is_not_handed_out_again_until_the_lease_ends(
-    outbox: Outbox, queue: Callable[..., None]
-) -> None:
-    queue(1)
-    outbox.lease(at(0))
-    assert outbox.next_due() == LEASED_UNTIL
-    assert outbox.lease(LEASED_UNTIL - timedelta(microseconds=1)) == []
-    (again,) = outbox.lease(LEASED_UNTIL)
+def test_what_is_leased_is_not_handed_out_again_until_the_lease_ends(queue: Queue) -> None:
+    queue.put(1)
+    queue.lease()
+    assert queue.box.next_due(at(0)) == LEASED_UNTIL
+    assert queue.lease(LEASED_UNTIL - MOMENT) == []
+    again = queue.one(LEASED_UNTIL)
     assert (again.id, again.attempts) == ("ntf_1", 2)
 
 
-def test_two_processes_never_hold_the_same_row(db: Database, queue: Callable[..., None]) -> None:
+def test_each_target_gets_one_at_a_time_and_none_while_it_is_busy(queue: Queue) -> None:
+    for number, target in enumerate(["ops", "ops", "pager", "pager"]):
+        queue.put(number, f"cnv_{number}", target)
+    assert queue.lease() == ["ntf_0", "ntf_2"]
+    assert queue.lease(busy=("ops", "pager")) == []
+    assert queue.lease(busy=("ops",)) == ["ntf_3"]
+
+
+def test_when_something_is_due_leaves_out_who_is_busy(queue: Queue) -> None:
+    queue.put(1, "cnv_1", "ops", at(-2))
+    queue.put(2, "cnv_2", "pager", at(-1))
+    assert queue.box.next_due(at(0)) == at(-2)
+    assert queue.box.next_due(at(0), ["ops"]) == at(-1)
+    assert queue.box.next_due(at(0), ["ops", "pager"]) is None
+
+
+def test_two_processes_never_hold_the_same_row(db: Database, queue: Queue) -> None:
     for number in range(4):
-        queue(number, f"cnv_{number}")
+        queue.put(number, f"cnv_{number}", f"target {number}")
     with open_for_writing(db.path) as other:
-        both = [*Outbox(db).lease(at(0), limit=2), *Outbox(other).lease(at(0), limit=5)]
-    assert ids(both) == ["ntf_0", "ntf_1", "ntf_2", "ntf_3"]
+        first = queue.lease(busy=("target 2", "target 3"))
+        second = [row.id for row in Outbox(other).lease(at(0))]
+    assert (first, second) == (["ntf_0", "ntf_1"], ["ntf_2", "ntf_3"])
 
 
-def test_a_conversation_goes_in_order_and_others_do_not_wait_for_it(outbox: Outbox, queue: Callable[..., None]) -> None:
-    queue(1)
-    queue(2)
-    queue(3, "cnv_2")
-    assert ids(outbox.lease(at(0))) == ["ntf_1", "ntf_3"]
-    assert outbox.lease(at(0)) == []
-    outbox.record_sent("ntf_1", at(0), "ref")
-    assert ids(outbox.lease(at(0))) == ["ntf_2"]
+# ---- in order -------------------------------------------------------------------------------------------------------
+
+
+def test_a_conversation_goes_in_order_and_others_do_not_wait_for_it(queue: Queue) -> None:
+    queue.put(1)
+    queue.put(2)
+    queue.put(3, "cnv_2")
+    first = queue.one()
+    assert first.id == "ntf_1"
+    assert queue.lease() == ["ntf_3"]
+    assert queue.lease() == []
+    queue.sent(first)
+    assert queue.lease() == ["ntf_2"]
 
 
 @pytest.mark.parametrize(
-    ("state", "younger_may_go"),
-    [(State.QUEUED, False), (State.BLOCKED, False), (State.DEAD, True)],
+    ("state", "younger_may_go"), [(State.QUEUED, False), (State.BLOCKED, False), (State.DEAD, True)]
 )
 def test_a_younger_row_waits_until_the_older_is_sent_or_given_up(
-    outbox: Outbox, queue: Callable[..., None], state: State, younger_may_go: bool
+    queue: Queue, state: State, younger_may_go: bool
 ) -> None:
-    queue(1)
-    queue(2)
-    outbox.lease(at(0))
-    next_attempt_at = None if state is State.DEAD else at(1)
-    outbox.record_failure("ntf_1", at(0), "It did not answer.", next_attempt_at, state)  # type: ignore[arg-type]
-    assert outbox.next_due() == (at(0) if younger_may_go else at(1))
-    assert ids(outbox.lease(at(0) + MINUTE)) == (["ntf_2"] if younger_may_go else [])
-    assert ids(outbox.lease(at(1))) == (["ntf_2"] if younger_may_go else ["ntf_1"])
+    queue.put(1)
+    queue.put(2)
+    queue.box.record_failure(queue.one(), at(0), failure(state, None if younger_may_go else at(1)))
+    assert queue.box.next_due(at(0)) == (at(0) if younger_may_go else at(1))
+    assert queue.lease(at(0) + MINUTE) == (["ntf_2"] if younger_may_go else [])
+    assert queue.lease(at(1)) == (["ntf_2"] if younger_may_go else ["ntf_1"])
 
 
-def test_a_held_row_holds_up_its_conversation_and_wakes_nobody(
-    outbox: Outbox, queue: Callable[..., None], db: Database
-) -> None:
-    queue(1)
-    queue(2)
-    with db.transaction():
-        db.execute("UPDATE outbox SET state = 'held' WHERE id = 'ntf_1'")
-    assert outbox.next_due() is None
-    assert outbox.lease(at(9)) == []
+def test_the_oldest_goes_first_and_what_was_never_tried_before_what_failed(queue: Queue) -> None:
+    for number in (3, 1, 2):
+        queue.put(number, f"cnv_{number}")
+    queue.box.record_failure(queue.one(), at(0), failure(State.QUEUED, at(0) + MOMENT))
+    assert [*queue.lease(at(1)), *queue.lease(at(1)), *queue.lease(at(1))] == ["ntf_1", "ntf_2", "ntf_3"]
 
 
-def test_an_attempt_that_failed_is_tried_again_with_the_same_id(outbox: Outbox, queue: Callable[..., None]) -> None:
-    queue(1)
-    outbox.lease(at(0))
-    outbox.record_failure("ntf_1", at(0), "It answered with 503.", at(0) + 2 * MINUTE, State.QUEUED)
-    assert outbox.next_due() == at(0) + 2 * MINUTE
-    (again,) = outbox.lease(at(0) + 2 * MINUTE)
-    assert (again.id, again.attempts, again.last_error) == ("ntf_1", 2, "It answered with 503.")
+# ---- what an attempt leaves behind ----------------------------------------------------------------------------------
 
 
-def test_the_newest_handle_of_a_conversation_is_its_own(outbox: Outbox, queue: Callable[..., None]) -> None:
+def test_an_attempt_that_failed_is_tried_again_with_the_same_id(queue: Queue) -> None:
+    queue.put(1)
+    queue.box.record_failure(queue.one(), at(0), failure(State.QUEUED, at(0) + 2 * MINUTE))
+    assert queue.box.next_due(at(0)) == at(0) + 2 * MINUTE
+    again = queue.one(at(0) + 2 * MINUTE)
+    assert (again.id, again.attempts, again.last_error) == ("ntf_1", 2, WHY)
+
+
+def test_what_may_have_arrived_once_stays_in_doubt(queue: Queue) -> None:
+    queue.put(1)
+    doubts = []
+    for unsure in (False, True, False):
+        row = queue.one()
+        doubts.append(row.unsure)
+        queue.box.record_failure(row, at(0), failure(State.QUEUED, at(0), unsure=unsure))
+    assert [*doubts, queue.one().unsure] == [False, False, True, True]
+
+
+def test_a_message_that_was_refused_as_a_whole_comes_back_as_the_least_of_it(queue: Queue) -> None:
+    queue.put(1)
+    queue.box.record_failure(queue.one(), at(0), failure(State.QUEUED, at(0), minimal=True))
+    assert queue.one().minimal
+
+
+def test_the_newest_handle_of_a_conversation_is_its_own(queue: Queue) -> None:
     for number in (1, 2, 3):
-        queue(number)
+        queue.put(number)
     refs = []
     for ref in ("C1/1", "C1/2", None):
-        (row,) = outbox.lease(at(0))
+        row = queue.one()
         refs.append(row.conversation.ref)
-        outbox.record_sent(row.id, at(0), ref)
+        queue.box.record_sent(row, at(0), ref, "", NO_PACE)
     assert refs == [None, "C1/1", "C1/2"]
 
 
-def test_a_message_without_a_handle_leaves_its_conversation_without_one(
-    outbox: Outbox, queue: Callable[..., None]
+def test_a_message_without_a_handle_leaves_its_conversation_without_one(queue: Queue) -> None:
+    queue.put(1)
+    queue.put(2)
+    queue.sent(queue.one())
+    assert queue.one().conversation.ref is None
+
+
+def test_a_failure_that_comes_late_does_not_undo_what_was_sent(queue: Queue) -> None:
+    queue.put(1)
+    late = queue.one()
+    queue.sent(queue.one(LEASED_UNTIL), LEASED_UNTIL)
+    queue.box.record_failure(late, LEASED_UNTIL, failure(State.QUEUED, at(1)))
+    assert queue.box.next_due(at(1)) is None
+    assert (queue.stored(1).state, queue.stored(1).ended_at) == (State.SENT, LEASED_UNTIL)
+
+
+def test_what_was_given_up_says_when_and_what_was_not_does_not(queue: Queue) -> None:
+    for number, state in enumerate((State.DEAD, State.QUEUED, State.BLOCKED)):
+        queue.put(number, f"cnv_{number}")
+        queue.box.record_failure(queue.one(), at(1), failure(state, None if state is State.DEAD else at(2)))
+    assert [queue.stored(number).ended_at for number in range(3)] == [at(1), None, None]
+
+
+def test_what_a_process_had_in_hand_when_it_died_is_found(queue: Queue) -> None:
+    assert queue.box.on_their_way() == []
+    queue.put(1, "cnv_1", "ops")
+    queue.put(2, "cnv_2", "pager")
+    queue.put(3, "cnv_2", "pager")
+    in_hand = queue.box.lease(at(0))
+    assert queue.box.on_their_way() == in_hand
+    queue.sent(in_hand[0])
+    assert queue.box.on_their_way() == in_hand[1:]
+
+
+# ---- targets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_target_that_fails_is_left_alone_with_all_that_is_for_it(queue: Queue) -> None:
+    for number, target in enumerate(["ops", "ops", "pager", "pager"]):
+        queue.put(number, f"cnv_{number}", target)
+    failed, sent = queue.box.lease(at(0))
+    queue.box.record_failure(failed, at(0), failure(State.QUEUED, at(2), target_retry_at=at(1)))
+    queue.sent(sent)
+    assert queue.box.next_due(at(0)) == at(0)
+    assert queue.lease(at(1) - MOMENT) == ["ntf_3"]
+    assert queue.box.next_due(at(0), ["pager"]) == at(1)
+    assert queue.lease(at(1), busy=("pager",)) == ["ntf_1"]
+    assert queue.box.next_due(at(1), ["pager"]) == at(1) + LEASE_FOR
+
+
+def test_what_a_target_refuses_as_such_is_the_rows_own_affair(queue: Queue) -> None:
+    queue.put(1, "cnv_1")
+    queue.put(2, "cnv_2")
+    queue.box.record_failure(queue.one(), at(0), failure(State.DEAD))
+    assert queue.one().id == "ntf_2"
+
+
+def test_failures_of_a_target_are_counted_until_it_answers(queue: Queue) -> None:
+    for number in range(5):
+        queue.put(number, f"cnv_{number}")
+    failing = failure(State.QUEUED, at(9), target_retry_at=at(0))
+    counted = []
+    for answer in (failing, failing, None, failing, failure(State.DEAD)):
+        row = queue.one()
+        counted.append(row.failures)
+        if answer is None:
+            queue.sent(row)
+        else:
+            queue.box.record_failure(row, at(0), answer)
+    assert counted == [0, 1, 2, 0, 1]
+    assert queue.one(at(9)).failures == 0, "a refusal is an answer"
+
+
+def test_after_a_message_a_target_rests_for_its_pace_and_others_do_not(queue: Queue) -> None:
+    for number, target in enumerate(["ops", "ops", "pager", "pager"]):
+        queue.put(number, f"cnv_{number}", target)
+    for row in queue.box.lease(at(0)):
+        queue.sent(row, at(0), SECOND if row.target == "ops" else NO_PACE)
+    assert queue.lease(at(0) + SECOND - MOMENT) == ["ntf_3"]
+    assert queue.box.next_due(at(0), ["pager"]) == at(0) + SECOND
+    assert queue.lease(at(0) + SECOND) == ["ntf_1"]
+
+
+def test_a_success_frees_what_was_blocked_of_its_target_and_of_no_other(queue: Queue) -> None:
+    for number, target in enumerate(["ops", "ops", "pager", "ops"]):
+        queue.put(number, f"cnv_{number}", target)
+    blocked = failure(State.BLOCKED, at(1), target_retry_at=at(0))
+    for row in [*queue.box.lease(at(0)), *queue.box.lease(at(0))]:
+        queue.box.record_failure(row, at(0), blocked)
+    queue.sent(queue.one())
+    assert [queue.stored(number).state for number in range(3)] == [State.QUEUED, State.QUEUED, State.BLOCKED]
+    assert [*queue.lease(), *queue.lease()] == ["ntf_0", "ntf_1"]
+    assert queue.lease(busy=("ops",)) == []
+
+
+@pytest.mark.parametrize(("target_retry_at", "dies"), [(at(1), True), (None, False)])
+def test_old_rows_of_a_target_that_fails_die_along_and_no_others(
+    queue: Queue, target_retry_at: datetime | None, dies: bool
 ) -> None:
-    queue(1)
-    queue(2)
-    outbox.record_sent(outbox.lease(at(0))[0].id, at(0), None)
-    assert outbox.lease(at(0))[0].conversation.ref is None
+    queue.put(1, "cnv_1", when=at(-73))
+    queue.put(2, "cnv_2", when=at(-72))
+    queue.put(3, "cnv_3", when=at(-72) + MOMENT)
+    queue.put(4, "cnv_4", "pager", when=at(-72))
+    queue.put(5, "cnv_5", "pager", when=at(-72))
+    leased = queue.box.lease(at(0))
+    assert [row.id for row in leased] == ["ntf_1", "ntf_4"]
+    queue.box.record_failure(leased[0], at(0), failure(State.DEAD, target_retry_at=target_retry_at))
+    states = [queue.stored(number).state for number in range(1, 6)]
+    along = State.DEAD if dies else State.QUEUED
+    assert states == [State.DEAD, along, State.QUEUED, State.LEASED, State.QUEUED]
+    assert (queue.stored(2).ended_at, queue.stored(2).last_error) == ((at(0), WHY) if dies else (None, None))
 
 
-def test_a_failure_that_comes_late_does_not_undo_what_was_sent(outbox: Outbox, queue: Callable[..., None]) -> None:
-    queue(1)
-    outbox.lease(at(0))
-    outbox.lease(LEASED_UNTIL)
-    outbox.record_sent("ntf_1", LEASED_UNTIL, "ref")
-    outbox.record_failure("ntf_1", LEASED_UNTIL, "It did not answer.", at(1), State.QUEUED)
-    assert outbox.next_due() is None
-    assert outbox.pending() == {}
+def test_blocked_rows_that_are_old_die_along_too(queue: Queue) -> None:
+    queue.put(1, "cnv_1", when=at(-72))
+    queue.put(2, "cnv_2", when=at(-71))
+    queue.box.record_failure(queue.one(at(-1)), at(-1), failure(State.BLOCKED, at(1), target_retry_at=at(0)))
+    queue.box.record_failure(queue.one(), at(0), failure(State.BLOCKED, at(1), target_retry_at=at(1)))
+    assert [queue.stored(number).state for number in (1, 2)] == [State.DEAD, State.BLOCKED]
 
 
-def test_what_waits_for_a_removed_channel_is_given_up(outbox: Outbox, queue: Callable[..., None]) -> None:
-    queue(1, "cnv_1", "ops")
-    queue(2, "cnv_2", "gone")
-    queue(3, "cnv_2", "gone")
-    queue(4, "cnv_3", "old")
-    (sent,) = [row for row in outbox.lease(at(0)) if row.target == "old"]
-    outbox.record_sent(sent.id, at(0), None)
-    assert outbox.undeliverable(["ops", "pager"]) == 2
-    assert outbox.undeliverable(["ops", "pager"]) == 0
-    assert outbox.pending() == {"ops": {State.LEASED: 1}, "gone": {State.UNDELIVERABLE: 2}}
-    assert outbox.next_due() == LEASED_UNTIL
+# ---- clocks ---------------------------------------------------------------------------------------------------------
 
 
-def test_pending_counts_by_target_and_state(outbox: Outbox, queue: Callable[..., None]) -> None:
-    queue(1, "cnv_1", "ops")
-    queue(2, "cnv_1", "ops")
-    queue(3, "cnv_2", "pager")
-    queue(4, "cnv_3", "pager")
-    outbox.lease(at(0))
-    outbox.record_failure("ntf_3", at(0), "The token is wrong.", at(1), State.BLOCKED)
-    outbox.record_failure("ntf_4", at(0), "It refused.", None, State.DEAD)
-    assert outbox.pending() == {
+@pytest.mark.parametrize("back", [DAY, CLOCK_SLACK + SECOND])
+def test_a_clock_that_was_set_back_makes_all_due_at_once(queue: Queue, back: timedelta) -> None:
+    queue.put(1, "cnv_1", "ops")
+    queue.put(2, "cnv_2", "ops")
+    queue.put(3, "cnv_3", "pager")
+    failed, leased = queue.box.lease(at(0))
+    assert leased.target == "pager"
+    queue.box.record_failure(failed, at(0), failure(State.QUEUED, at(0) + MINUTE, target_retry_at=at(1)))
+    earlier = at(0) - back
+    due_at = queue.box.next_due(earlier)
+    assert due_at is not None
+    assert due_at < earlier
+    assert queue.lease(earlier) == ["ntf_1", "ntf_3"]
+    assert queue.lease(earlier, busy=("pager",)) == ["ntf_2"]
+
+
+def test_a_clock_that_went_back_a_little_makes_nothing_due(queue: Queue) -> None:
+    queue.put(1)
+    queue.box.record_failure(queue.one(), at(0), failure(State.QUEUED, at(1), target_retry_at=at(1)))
+    assert queue.lease(at(0) - CLOCK_SLACK) == []
+    assert queue.box.next_due(at(0) - CLOCK_SLACK) == at(1)
+
+
+def test_a_clock_that_was_set_ahead_finds_all_due(queue: Queue) -> None:
+    queue.put(1)
+    queue.box.record_failure(queue.one(), at(0), failure(State.QUEUED, at(1), target_retry_at=at(1)))
+    assert queue.lease(at(0) + DAY) == ["ntf_1"]
+
+
+# ---- what waits -----------------------------------------------------------------------------------------------------
+
+
+def test_pending_counts_by_target_and_state(queue: Queue) -> None:
+    for number, target in enumerate(["ops", "ops", "pager", "pager", "hook"]):
+        queue.put(number, f"cnv_{number}", target)
+    first = {row.target: row for row in queue.box.lease(at(0))}
+    queue.sent(first["hook"])
+    queue.box.record_failure(first["pager"], at(0), failure(State.BLOCKED, at(1)))
+    (dying,) = queue.box.lease(at(0), ["ops"])
+    queue.box.record_failure(dying, at(1), failure(State.DEAD))
+    assert queue.box.pending(at(1)) == {
         "ops": {State.LEASED: 1, State.QUEUED: 1},
         "pager": {State.BLOCKED: 1, State.DEAD: 1},
     }
+    assert queue.box.pending(at(1) + MOMENT)["pager"] == {State.BLOCKED: 1}
 
 
-def test_the_limit_takes_the_oldest(outbox: Outbox, queue: Callable[..., None]) -> None:
-    for number in (3, 1, 2):
-        queue(number, f"cnv_{number}")
-    assert ids(outbox.lease(at(0), limit=2)) == ["ntf_3", "ntf_1"]
+def test_what_was_recalled_is_not_pending_and_wakes_nobody(queue: Queue) -> None:
+    queue.put(1)
+    queue.alerts.commit([], [], [], [], at(1), ["ntf_1"])
+    assert queue.box.pending(at(0)) == {}
+    assert queue.box.next_due(at(2)) is None

@@ -101,10 +101,8 @@ class Case:
         That is news, however old it is, and whatever the routes are by now.
         """
         promises = [each for each in self.told if each.notification.reason is not Reason.UPDATED]
-        if not promises or not promises[-1].recalled:
-            return False
-        last = promises[-1]
-        return last.notification.reason in _NEWS and self.now - last.decided_at < CORRECTED_FOR
+        since = takewhile(lambda each: each.recalled, reversed(promises))
+        return any(each.notification.reason in _NEWS and self.now - each.decided_at < CORRECTED_FOR for each in since)
 
     # ---- while it goes on --------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from threading import Thread
 from usage_watch import logs
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
 from usage_watch.core.message import Delivery
-from usage_watch.errors import SecretError
+from usage_watch.errors import UsageWatchError
 from usage_watch.failpoints import passing
 from usage_watch.store.outbox import OutboxRow
 
@@ -54,8 +54,10 @@ class Courier:
                 try:
                     sender = sender or opened.enter_context(closing(self._settings.connect(self._environ)))
                     attempt = _attempt(sender, row, now)
-                except SecretError as error:
+                except UsageWatchError as error:
                     attempt = Attempt(Verdict.CONFIGURATION, str(error))
+                except Exception as error:  # whoever waits for a courier that died waits for ever
+                    attempt = Attempt(Verdict.CONFIGURATION, f"It cannot be opened ({type(error).__name__}).")
                 self._returned.put(Returned(row, attempt))
 
 

@@ -64,6 +64,7 @@ def _failure(
 def _wait(attempt: Attempt, failures: int, jitter: float) -> timedelta:
     """Full jitter: many that failed together must not all come back together."""
     if attempt.retry_after is not None:
-        return attempt.retry_after
+        # Who asks for no patience at all must not be asked without end, nor who asks for years stop all that comes.
+        return min(max(attempt.retry_after, FIRST_WAIT * jitter), EXPIRES_AFTER)
     doubled: int = 2 ** min(failures - 1, 16)
     return min(FIRST_WAIT * doubled, LONGEST_WAIT) * jitter

@@ -12,9 +12,12 @@ from usage_watch.store.database import Database
 from usage_watch.store.times import instant, moment
 
 _STATES = """
-SELECT name, blocked_from, failing_from, target.last_error, count(seq), min(created_at)
-FROM target LEFT JOIN outbox ON outbox.target = name AND outbox.state IN ('queued', 'leased', 'blocked')
-GROUP BY name ORDER BY name
+SELECT name, blocked_from, failing_from, last_error, coalesce(waiting, 0), waiting_from FROM target
+LEFT JOIN (
+    SELECT target, count(*) AS waiting, min(created_at) AS waiting_from
+    FROM outbox WHERE state IN ('queued', 'leased', 'blocked') GROUP BY target
+) ON target = name
+ORDER BY name
 """
 _GIVEN_UP = (
     "SELECT target, ended_at, last_error FROM outbox WHERE state = 'dead' AND ended_at >= ? ORDER BY ended_at, seq"

@@ -1,0 +1,161 @@
+"""What becomes of a message and of its target after an attempt that failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.store.store_samples import NOON, incident, post
+from usage_watch.channels.base import Attempt, Verdict
+from usage_watch.core.message import Conversation
+from usage_watch.deliver.outlook import BLOCKED_WAIT, EXPIRES_AFTER, FIRST_WAIT, LONGEST_WAIT, outlook
+from usage_watch.store.outbox import LEASE_FOR, Failure, OutboxRow, State
+
+NO_TIME, MOMENT = timedelta(), timedelta(microseconds=1)
+HOUR, YEARS = timedelta(hours=1), timedelta(days=999)
+PASSING = [Verdict.NOT_SENT, Verdict.AMBIGUOUS, Verdict.THROTTLED, Verdict.SERVER]
+FAILED = [verdict for verdict in Verdict if verdict is not Verdict.SENT]
+
+ROW = OutboxRow(
+    id="ntf_1",
+    target="pager",
+    conversation=Conversation("cnv_1", "Hourly credits", None),
+    message=post(1, incident(1)).message,
+    attempts=1,
+    created_at=NOON,
+    lease_until=NOON + LEASE_FOR,
+    last_error=None,
+    unsure=False,
+    minimal=False,
+    failures=0,
+)
+
+
+def of(verdict: Verdict, retry_after: timedelta | None = None, *, jitter: float = 1.0, **row: Any) -> Failure:
+    """At noon; `age` is the row's."""
+    created_at = NOON - row.pop("age", NO_TIME)
+    return outlook(
+        replace(ROW, created_at=created_at, **row), Attempt(verdict, "Why.", retry_after=retry_after), NOON, jitter
+    )
+
+
+def wait(failure: Failure) -> timedelta | None:
+    return None if failure.retry_at is None else failure.retry_at - NOON
+
+
+def pause(failure: Failure) -> timedelta | None:
+    return None if failure.target_retry_at is None else failure.target_retry_at - NOON
+
+
+TABLE = [
+    # verdict, minimal before: state, the row's wait, the target's, unsure, minimal from now on
+    (Verdict.NOT_SENT, False, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, False)),
+    (Verdict.NOT_SENT, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, True)),
+    (Verdict.AMBIGUOUS, False, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, True, False)),
+    (Verdict.AMBIGUOUS, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, True, True)),
+    (Verdict.THROTTLED, False, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, False)),
+    (Verdict.THROTTLED, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, True)),
+    (Verdict.SERVER, False, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, False)),
+    (Verdict.SERVER, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, True)),
+    (Verdict.REJECTED, False, (State.QUEUED, NO_TIME, None, False, True)),
+    (Verdict.REJECTED, True, (State.DEAD, None, None, False, True)),
+    (Verdict.CONFIGURATION, False, (State.BLOCKED, BLOCKED_WAIT, BLOCKED_WAIT, False, False)),
+    (Verdict.CONFIGURATION, True, (State.BLOCKED, BLOCKED_WAIT, BLOCKED_WAIT, False, True)),
+]
+
+
+@pytest.mark.parametrize(("verdict", "minimal", "expected"), TABLE)
+def test_what_follows_from_a_verdict(verdict: Verdict, minimal: bool, expected: tuple[object, ...]) -> None:
+    found = of(verdict, minimal=minimal)
+    assert (found.state, wait(found), pause(found), found.unsure, found.minimal) == expected
+    assert found.detail == "Why."
+    assert found.expired_from == NOON - EXPIRES_AFTER
+
+
+def test_every_verdict_of_a_failure_is_in_that_table() -> None:
+    assert {(verdict, minimal) for verdict, minimal, _ in TABLE} == {(v, m) for v in FAILED for m in (False, True)}
+
+
+# ---- how long -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", PASSING)
+@pytest.mark.parametrize("number", range(1, 21))
+def test_waits_double_up_to_a_quarter_of_an_hour_and_are_jittered(verdict: Verdict, number: int) -> None:
+    most = timedelta(seconds=min(2**number, 900))
+    for jitter in (0.0, 0.5, 1.0):
+        assert wait(of(verdict, attempts=number, jitter=jitter)) == most * jitter
+        assert pause(of(verdict, failures=number - 1, jitter=jitter)) == most * jitter
+
+
+def test_a_row_waits_by_its_own_attempts_and_its_target_by_its_failures() -> None:
+    found = of(Verdict.SERVER, attempts=9, failures=1)
+    assert (wait(found), pause(found)) == (timedelta(seconds=512), timedelta(seconds=4))
+
+
+def test_no_number_of_attempts_is_too_much() -> None:
+    found = of(Verdict.NOT_SENT, attempts=100_000, failures=100_000)
+    assert (wait(found), pause(found)) == (LONGEST_WAIT, LONGEST_WAIT)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.SERVER])
+@pytest.mark.parametrize("seconds", [2, 7, 7.25, 3600])
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_who_says_how_long_is_believed(verdict: Verdict, seconds: float, jitter: float) -> None:
+    asked = timedelta(seconds=seconds)
+    found = of(verdict, asked, attempts=9, failures=9, jitter=jitter)
+    assert (wait(found), pause(found)) == (asked, asked)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.SERVER])
+def test_who_asks_for_no_patience_at_all_is_not_asked_without_end(verdict: Verdict) -> None:
+    found = of(verdict, NO_TIME, jitter=0.5)
+    assert (wait(found), pause(found)) == (FIRST_WAIT / 2, FIRST_WAIT / 2)
+
+
+@pytest.mark.parametrize("asked", [YEARS, timedelta.max], ids=["years", "for ever"])
+def test_who_asks_for_years_gets_what_there_is(asked: timedelta) -> None:
+    found = of(Verdict.THROTTLED, asked, age=HOUR)
+    assert (wait(found), pause(found)) == (EXPIRES_AFTER - HOUR, EXPIRES_AFTER - HOUR)
+
+
+# ---- the end --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", PASSING)
+def test_shortly_before_its_end_a_message_gets_one_last_attempt_then(verdict: Verdict) -> None:
+    found = of(verdict, attempts=20, failures=20, age=EXPIRES_AFTER - MOMENT)
+    assert (found.state, wait(found), pause(found)) == (State.QUEUED, MOMENT, MOMENT)
+
+
+@pytest.mark.parametrize("verdict", [*PASSING, Verdict.CONFIGURATION])
+@pytest.mark.parametrize("age", [EXPIRES_AFTER, EXPIRES_AFTER + MOMENT, YEARS])
+def test_after_three_days_it_is_given_up_and_its_target_left_alone(verdict: Verdict, age: timedelta) -> None:
+    found = of(verdict, attempts=20, failures=3, age=age)
+    assert (found.state, wait(found), pause(found)) == (State.DEAD, None, timedelta(seconds=16))
+    assert found.unsure == (verdict is Verdict.AMBIGUOUS)
+
+
+def test_what_is_given_up_holds_up_what_comes_no_longer_than_that_may_live() -> None:
+    assert pause(of(Verdict.THROTTLED, YEARS, age=EXPIRES_AFTER)) == EXPIRES_AFTER
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+@pytest.mark.parametrize("age", [NO_TIME, EXPIRES_AFTER - MOMENT, EXPIRES_AFTER, YEARS])
+def test_a_refusal_means_the_same_at_any_age(age: timedelta, minimal: bool) -> None:
+    aged, fresh = of(Verdict.REJECTED, age=age, minimal=minimal), of(Verdict.REJECTED, minimal=minimal)
+    assert aged == fresh
+
+
+@pytest.mark.parametrize("age", [NO_TIME, EXPIRES_AFTER - MOMENT])
+def test_what_somebody_must_mend_is_tried_hourly_until_then(age: timedelta) -> None:
+    found = of(Verdict.CONFIGURATION, attempts=9, failures=9, jitter=0.0, age=age)
+    assert (found.state, wait(found), pause(found)) == (State.BLOCKED, HOUR, HOUR)
+
+
+def test_what_was_in_doubt_before_is_not_said_to_be_sure() -> None:
+    """`unsure` speaks of this attempt only: what is stored is never taken back."""
+    assert not of(Verdict.NOT_SENT, unsure=True).unsure
