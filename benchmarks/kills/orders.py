@@ -131,7 +131,7 @@ def _said(world: World, figure: str, number: int, *words: str) -> tuple[bool | N
     """Run the command, kill the daemon, start it again. Whether the command said that it is done; None: it was killed
     before it said anything."""
     dice, usual_s = chance(figure, number), median(world.command_s)
-    kill_after_s = dice.uniform(0.5, 1.05) * usual_s if number % 2 else None
+    kill_after_s = dice.uniform(0.7, 1.1) * usual_s if number % 2 else None
     said = world.run(*words, kill_after_s=kill_after_s)
     world.kill()
     world.office.start()

@@ -29,7 +29,7 @@ from usage_watch.channels.webhook import WebhookSender
 HERE = "127.0.0.1"
 PATIENT, HASTY = 5.0, 0.2
 """Seconds: of the other side's silence, and where silence is what is tested."""
-SESSION = 0.3
+SESSION = 0.5
 """Seconds of a hasty mail session, all in all."""
 
 ANA, BEN = "ana@example.com", "ben@example.com"
@@ -108,6 +108,8 @@ class Rig:
     """What an HTTP server says to a message that it takes."""
     edits: bool = False
     """Whether it corrects in place what it sent."""
+    forget_repeats: Callable[[], object] = lambda: None
+    """From now on the other side does not say what it has already, where it otherwise would."""
     known: bool = True
     """Whether the other side knows a repeat by its id."""
 
@@ -137,7 +139,13 @@ def slack_app() -> Iterator[Rig]:
         yes = json.dumps({"ok": True, "channel": "C0USAGE", "ts": "1.1"})
         more = {"id_of": _metadata_id, "check": lambda each: check_slack(each.json), "secrets": (TOKEN,), "yes": yes}
         rig = _http_rig("slack app", fake, senders, arrived=posts, edits=True, **more)
-        yield replace(rig, clear=lambda: (rig.clear(), fake.messages.clear(), fake.scopes.update(SCOPES)))
+
+        def clear() -> None:
+            rig.clear()
+            fake.messages.clear()
+            fake.scopes.update(SCOPES)
+
+        yield replace(rig, clear=clear, forget_repeats=lambda: fake.scopes.difference_update(SCOPES - {"chat:write"}))
 
 
 @contextmanager

@@ -40,6 +40,7 @@ def test_unknown_statuses_go_with_their_hundred(status: int) -> None:
 
 DETAILS = {
     204: "",
+    101: "The receiver answered 101: that is no answer to a message; check the URL.",
     301: "The receiver answered 301: redirects are never followed; write the final URL.",
     400: "The receiver answered 400: it refuses this message.",
     401: "The receiver answered 401: access is refused; check the URL and the secret.",

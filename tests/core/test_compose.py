@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import permutations
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,6 +151,50 @@ def test_a_conversation_that_was_given_up_goes_on_where_it_was() -> None:
     assert again.id != first.id
 
 
+def taken_back(*posts: Post) -> tuple[Told, ...]:
+    return tuple(replace(each, counts=False, recalled=True) for each in kept(*posts))
+
+
+def test_what_is_said_anew_stays_in_its_conversation_under_another_id() -> None:
+    (first,) = composed(key(A), key(B))
+    (again,) = composed(key(A, ordinal=2), key(B, reason=Reason.FIRED_AND_ENDED), told=taken_back(first))
+    assert again.conversation == first.conversation
+    assert again.id != first.id
+    assert about([again]) == [("people", ["inc_a", "inc_b"])]
+
+
+def test_what_is_first_told_with_what_is_said_anew_begins_a_conversation_of_its_own() -> None:
+    (first,) = composed(key(A))
+    again, new = composed(key(A, ordinal=2), key(B), told=taken_back(first))
+    assert again.conversation == first.conversation
+    assert new.conversation != first.conversation
+
+
+# ---- the order of what is said --------------------------------------------------------------------------------------
+
+
+def test_what_is_new_comes_before_what_is_repeated_and_that_before_what_is_corrected() -> None:
+    (first,) = composed(key(A), key(B), key(C))
+    ends = replace(C, ended_at=at(5))
+    corrected, reminded, over = (
+        key(A, reason=Reason.UPDATED),
+        key(B, reason=Reason.REMINDER),
+        key(ends, reason=Reason.RESOLVED),
+    )
+    for keys in permutations([corrected, reminded, over]):
+        (post,) = composed(*keys, told=kept(first), incidents=(A, B, ends))
+        assert post.keys == (over, reminded, corrected)
+        assert [each.reason for each in post.message.news] == [Reason.RESOLVED, Reason.REMINDER, Reason.UPDATED]
+        assert [each.incident_id for each in post.message.standing] == ["inc_a", "inc_b", "inc_c"]
+
+
+@pytest.mark.parametrize("reason", [each for each in Reason if each not in (Reason.UPDATED, Reason.REMINDER)])
+def test_news_stay_in_the_order_in_which_they_were_planned(reason: Reason) -> None:
+    (first,) = composed(key(A), key(B))
+    (post,) = composed(key(B, reason=reason), key(A, reason=Reason.ESCALATED), told=kept(first))
+    assert about([post]) == [("people", ["inc_b", "inc_a"])]
+
+
 # ---- standing -------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +232,27 @@ def test_an_incident_that_was_told_many_times_stands_once() -> None:
     (second,) = composed(key(A, reason=Reason.ESCALATED), told=kept(first))
     (third,) = composed(key(A, reason=Reason.RESOLVED), told=kept(first, second))
     assert [each.incident_id for each in third.message.standing] == ["inc_a"]
+
+
+def test_what_was_taken_back_before_it_was_heard_of_does_not_stand() -> None:
+    """Nobody was told of B: it had closed before that was sent."""
+    (first,) = composed(key(A), key(B))
+    gone = replace(B, ended_at=at(5), closed="Its rule was changed.")
+    (again,) = composed(key(A, ordinal=2), told=taken_back(first), incidents=(A, gone))
+    assert [each.incident_id for each in again.message.standing] == ["inc_a"]
+
+
+def test_what_was_told_before_something_was_taken_back_stands_all_the_same() -> None:
+    (first,) = composed(key(A), key(B))
+    (second,) = composed(key(B, reason=Reason.ESCALATED), told=kept(first))
+    (reply,) = composed(key(A, reason=Reason.RESOLVED), told=(*kept(first), *taken_back(second)))
+    assert [each.incident_id for each in reply.message.standing] == ["inc_a", "inc_b"]
+
+
+def test_what_was_given_up_stands_all_the_same() -> None:
+    (first,) = composed(key(A), key(B))
+    (reply,) = composed(key(A, reason=Reason.RESOLVED), told=kept(first, counts=False))
+    assert [each.incident_id for each in reply.message.standing] == ["inc_a", "inc_b"]
 
 
 def test_an_incident_too_old_to_be_known_does_not_stand_any_more() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -205,10 +205,21 @@ def test_a_silence_that_was_taken_back_before_it_began_reminds_nobody() -> None:
     ],
 )
 def test_what_is_held_back_is_told_when_the_last_silence_on_it_has_ended(
-    silences: Sequence[Silence], next_at: object
+    silences: Sequence[Silence], next_at: datetime
 ) -> None:
     planned = plan_of(OPEN, orders=silenced(*silences))
     assert (said(planned), planned.next_at) == ([], next_at)
+
+
+@pytest.mark.parametrize(
+    ("rank", "until", "next_at"), [(WARNING, 25, None), (WARNING, 24, at(24)), (CRITICAL, 25, at(25))]
+)
+def test_what_is_no_news_any_more_when_a_silence_ends_is_not_waited_for(
+    rank: int, until: float, next_at: datetime | None
+) -> None:
+    planned = plan_of(incident(rank, looks_over=True), orders=silenced(silence(2, until)))
+    assert (said(planned), planned.next_at) == ([], next_at)
+    assert bool(held(planned)) is True
 
 
 def test_the_silence_that_ends_last_is_named() -> None:
@@ -219,7 +230,7 @@ def test_the_silence_that_ends_last_is_named() -> None:
 def test_what_ended_under_a_silence_is_never_told() -> None:
     silent = silenced(silence(2, 10))
     found = plan_of(ENDED, before=[OPEN], orders=silent)
-    assert (said(found), held(found)) == ([], [("ops", "fired_and_ended", "sil_1")])
+    assert (said(found), held(found), found.next_at) == ([], [("ops", "fired_and_ended", "sil_1")], None)
     for now in (at(7), at(10), at(11)):
         after = plan_of(ENDED, before=[ENDED], orders=silent, now=now)
         assert (said(after), held(after), after.next_at) == ([], [], None)

@@ -160,7 +160,7 @@ def _copies(taken: Iterable[Taken]) -> dict[tuple[str, str], int]:
 
 
 def _told_otherwise(expected: Iterable[Taken], found: Iterable[Taken]) -> Iterator[str]:
-    """Whoever reads a thread reads the same in the same order, but for copies, which readers know by their ids."""
+    """Whoever reads a thread reads the same in the same order, but for a copy right after what it is a copy of."""
     whole, seen = _threads(expected), _threads(found)
     for thread in sorted(whole.keys() | seen.keys()):
         if whole[thread] != seen[thread]:
@@ -175,8 +175,10 @@ def _shown_otherwise(expected: Mapping[str, str], found: Mapping[str, str]) -> I
 
 def _threads(taken: Iterable[Taken]) -> dict[tuple[str, str], list[Taken]]:
     threads: dict[tuple[str, str], list[Taken]] = defaultdict(list)
-    for each in dict.fromkeys(taken):
-        threads[each.target, each.thread].append(each)
+    for each in taken:
+        thread = threads[each.target, each.thread]
+        if thread[-1:] != [each]:
+            thread.append(each)
     return threads
 
 

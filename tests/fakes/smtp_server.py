@@ -62,6 +62,8 @@ class SmtpServer:
     ) -> None:
         self.mails: list[Mail] = []
         self.logins: list[str] = []
+        self.lines: list[asyncio.Transport] = []
+        """Every connection that there was."""
         self.replies = dict(replies or {})
         self._security = security
         self._context = _context(cert)
@@ -93,6 +95,8 @@ class SmtpServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for line in self.lines:
+            line.abort()
         await asyncio.sleep(0.01)  # TLS transports close in a later turn of the loop
 
     def _protocol(self) -> SMTP:
@@ -152,6 +156,10 @@ class _Smtp(SMTP):
         self._fake = fake
         self._step = "GREETING"
         super().__init__(fake, **options)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._fake.lines.append(cast(asyncio.Transport, transport))
+        super().connection_made(transport)
 
     async def push(self, status: Any) -> None:
         step, self._step = self._step, ""

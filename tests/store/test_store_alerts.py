@@ -270,6 +270,12 @@ def test_what_is_unknown_cannot_be_taken_back(store: AlertStore) -> None:
         commit(store, recalled=["ntf_9"])
 
 
+def test_nothing_to_commit_writes_nothing(store: AlertStore, db: Database) -> None:
+    changes = db.one("SELECT total_changes()")
+    commit(store)
+    assert db.one("SELECT total_changes()") == changes
+
+
 # Why and how
 
 

@@ -1,4 +1,4 @@
-"""What an HTTP answer means for a message: one table for every channel that speaks HTTP."""
+"""What an HTTP answer means for a message: one table for every channel that speaks HTTP. (Mail's is email/answers.)"""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ def _configuration_advice(status: int) -> str:
         return "access is refused; check the URL and the secret"
     if status in (404, 410):
         return "nobody listens there (any more); check the URL"
+    if status < 200:
+        return "that is no answer to a message; check the URL"
     return "redirects are never followed; write the final URL"
 
 

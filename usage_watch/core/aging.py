@@ -43,6 +43,7 @@ def seen_again(old: Aging, used: bool, changed: bool, axes: Mapping[str, int], a
         nonzero_at=at if first_use else old.nonzero_at,
         zero_gap=at - old.seen_at if first_use else old.zero_gap,
         changed_at=at if changed else old.changed_at,
-        unchanged_polls=0 if changed else old.unchanged_polls + 1,
+        # A poll that is read again after a crash is the same poll.
+        unchanged_polls=0 if changed else old.unchanged_polls + (at > old.seen_at),
         axes={**axes, **old.axes},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TypeVar
@@ -35,7 +35,7 @@ class Say:
     held: Decision | None = None
     """What a silence holds back."""
     again_at: datetime | None = None
-    """When there may be more to tell, though nothing happens."""
+    """The next instant at which there is more to tell, though nothing happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Case:
         if reason in _SILENCED and silence is not None:
             why = f"{silence.author} silenced it ({silence.reason}): {silence.id}."
             held = Decision(self.incident.id, self.name, reason, told=False, why=why)
-            return Say(self._notification(self._correction()), held, self._heard_from(self.now))
+            then = replace(self, ended_now=False, now=self._heard_from(self.now))
+            return Say(self._notification(self._correction()), held, then.now if then._news() else None)
         reminder_at = self._reminder_at(reason)
         again_at = None if reminder_at is None else self._heard_from(reminder_at)
         return Say(self._notification(reason or self._correction()), again_at=again_at)

@@ -60,7 +60,7 @@ def plan(
     recalled = _recalled(says, told)
     if recalled:
         says = _differences(incidents, before, taken_back(told, recalled), terms, now)
-    instants = [say.again_at for say in says if say.again_at is not None and say.again_at > now]
+    instants = [say.again_at for say in says if say.again_at is not None]
     return Plan(
         notifications=tuple(say.notification for say in says if say.notification is not None),
         recalled=recalled,

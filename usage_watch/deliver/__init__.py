@@ -17,7 +17,7 @@ from usage_watch import logs
 from usage_watch.channels.base import Attempt, ChannelSettings, Verdict
 from usage_watch.clock import Clock
 from usage_watch.deliver.courier import Courier, Returned
-from usage_watch.deliver.outlook import outlook
+from usage_watch.deliver.outlook import LONGEST_WAIT, backoff, outlook
 from usage_watch.failpoints import passing
 from usage_watch.store.outbox import Outbox, OutboxRow
 
@@ -88,9 +88,15 @@ class Dispatch:
         self._dismiss_idle()
 
     def _take_over(self) -> None:
-        """What a process had in hand that died may have arrived, and it will tell nobody."""
+        """What a process had in hand that died may have arrived, and it will tell nobody.
+
+        That says nothing of its target, and however long nobody was there to send it, it is not given up for that.
+        """
         for row in self._outbox.on_their_way():
-            self._record(Returned(row, Attempt(Verdict.AMBIGUOUS, "usage-watch ended while it was on its way.")))
+            retry_at = self._clock.now() + backoff(row.attempts, LONGEST_WAIT, random.random())  # noqa: S311
+            passing("record")
+            self._outbox.take_over(row, retry_at, "usage-watch ended while it was on its way.")
+            passing("recorded")
 
     def _outcomes(self, thorough: bool) -> Iterator[tuple[OutboxRow, Attempt]]:
         while True:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from usage_watch.channels.base import Attempt, Verdict
-from usage_watch.store.outbox import Failure, OutboxRow, State
+from usage_watch.store.outbox import Failed, Failure, OutboxRow, State
 
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=15)
+LONGEST_PAUSE = timedelta(minutes=1)
+"""Of a target that fails: another message may fare better, and nothing new shall wait long once it is well."""
 BLOCKED_WAIT = timedelta(hours=1)
 """After which a target is tried again that somebody must mend first."""
 EXPIRES_AFTER = timedelta(hours=72)
+LEAST_ATTEMPTS = 12
+"""So often a message is tried before it is given up for its age: nobody may have been there to send it."""
 
 
 def outlook(row: OutboxRow, attempt: Attempt, now: datetime, jitter: float) -> Failure:
@@ -20,51 +24,60 @@ def outlook(row: OutboxRow, attempt: Attempt, now: datetime, jitter: float) -> F
     A target that fails is left alone for a while, with all that is for it: what it refuses as such is the row's own
     affair.
     """
-    expires_at = row.created_at + EXPIRES_AFTER
     if attempt.verdict is Verdict.REJECTED:
         return _refused(row, attempt, now)
-    if now >= expires_at:
-        return _failure(row, attempt, State.DEAD, None, _wait(attempt, row.failures + 1, jitter) + now, now)
+    if now - row.created_at >= EXPIRES_AFTER and row.attempts >= LEAST_ATTEMPTS:
+        return _failure(attempt, State.DEAD, None, _target_wait(row, attempt, now, jitter), row.minimal, now)
     if attempt.verdict is Verdict.CONFIGURATION:
-        retry_at = now + BLOCKED_WAIT
-        return _failure(row, attempt, State.BLOCKED, retry_at, retry_at, now)
-    # Who asks for more patience than there is gets one last attempt.
-    retry_at = min(now + _wait(attempt, row.attempts, jitter), expires_at)
-    target_retry_at = min(now + _wait(attempt, row.failures + 1, jitter), expires_at)
-    return _failure(row, attempt, State.QUEUED, retry_at, target_retry_at, now)
+        return _failure(attempt, State.BLOCKED, BLOCKED_WAIT, BLOCKED_WAIT, row.minimal, now)
+    wait = _asked_for(row, attempt, now, jitter) or backoff(row.attempts, LONGEST_WAIT, jitter)
+    return _failure(attempt, State.QUEUED, wait, _target_wait(row, attempt, now, jitter), row.minimal, now)
 
 
 def _refused(row: OutboxRow, attempt: Attempt, now: datetime) -> Failure:
     """Nothing will make it take this message: but it may take the least of it."""
     if row.minimal:
-        return _failure(row, attempt, State.DEAD, None, None, now)
-    return _failure(row, attempt, State.QUEUED, now, None, now, minimal=True)
+        return _failure(attempt, State.DEAD, None, None, True, now)
+    return _failure(attempt, State.QUEUED, timedelta(), None, True, now)
 
 
 def _failure(
-    row: OutboxRow,
     attempt: Attempt,
-    state: State,
-    retry_at: datetime | None,
-    target_retry_at: datetime | None,
+    state: Failed,
+    wait: timedelta | None,
+    target_wait: timedelta | None,
+    minimal: bool,
     now: datetime,
-    minimal: bool = False,
 ) -> Failure:
     return Failure(
         detail=attempt.detail,
-        state=state,  # type: ignore[arg-type]
-        retry_at=retry_at,
+        state=state,
+        retry_at=None if wait is None else now + wait,
         unsure=attempt.verdict is Verdict.AMBIGUOUS,
-        minimal=minimal or row.minimal,
-        target_retry_at=target_retry_at,
+        minimal=minimal,
+        target_retry_at=None if target_wait is None else now + target_wait,
         expired_from=now - EXPIRES_AFTER,
     )
 
 
-def _wait(attempt: Attempt, failures: int, jitter: float) -> timedelta:
-    """Full jitter: many that failed together must not all come back together."""
-    if attempt.retry_after is not None:
-        # Who asks for no patience at all must not be asked without end, nor who asks for years stop all that comes.
-        return min(max(attempt.retry_after, FIRST_WAIT * jitter), EXPIRES_AFTER)
+def _target_wait(row: OutboxRow, attempt: Attempt, now: datetime, jitter: float) -> timedelta:
+    if attempt.verdict is Verdict.CONFIGURATION:
+        return BLOCKED_WAIT
+    return _asked_for(row, attempt, now, jitter) or backoff(row.failures + 1, LONGEST_PAUSE, jitter)
+
+
+def _asked_for(row: OutboxRow, attempt: Attempt, now: datetime, jitter: float) -> timedelta | None:
+    """What the target asked for; of more patience than there is, what there is.
+
+    Who asks for none at all must not be asked without end.
+    """
+    if attempt.retry_after is None:
+        return None
+    left = max(row.created_at + EXPIRES_AFTER - now, LONGEST_WAIT)
+    return min(max(attempt.retry_after, FIRST_WAIT * jitter), left)
+
+
+def backoff(failures: int, longest: timedelta, jitter: float) -> timedelta:
+    """How long is waited after so many failures in a row; full jitter: what failed together must not come back so."""
     doubled: int = 2 ** min(failures - 1, 16)
-    return min(FIRST_WAIT * doubled, LONGEST_WAIT) * jitter
+    return min(FIRST_WAIT * doubled, longest) * jitter

@@ -83,12 +83,12 @@ class Failure:
     target_retry_at: datetime | None
     """Before then nothing is sent to the target; None where the failure is the row's own."""
     expired_from: datetime
-    """Where the target fails, rows that were decided up to then are given up along with this one."""
+    """Where the target has failed since then, rows that were decided up to then are given up along with this one."""
 
 
 _NEXT = """
 WITH head AS (
-    SELECT seq, outbox_head.target, CASE WHEN set_at > :ahead THEN 0 ELSE due_at END AS due_at,
+    SELECT seq, attempts, outbox_head.target, CASE WHEN set_at > :ahead THEN 0 ELSE due_at END AS due_at,
            CASE WHEN tried_at > :ahead THEN 0 ELSE coalesce(retry_at, 0) END AS target_at
     FROM outbox_head LEFT JOIN target ON name = outbox_head.target
     WHERE outbox_head.target NOT IN (SELECT value FROM json_each(:busy))
@@ -96,19 +96,22 @@ WITH head AS (
 SELECT min(max(due_at, target_at)) FROM head
 """
 # What was never tried goes before what failed: a message that its target cannot bear holds up no other.
-_LEASE = _NEXT.replace(
+_DUE = _NEXT.replace(
     "SELECT min(max(due_at, target_at)) FROM head",
     """
-UPDATE outbox SET state = 'leased', lease_until = :until, attempts = attempts + 1, attempted_at = :at
-WHERE seq IN (
-    SELECT seq FROM (
-        SELECT seq, row_number() OVER (PARTITION BY target ORDER BY due_at, seq) AS place FROM head
-        WHERE due_at <= :at AND target_at <= :at
-    ) WHERE place = 1
-)
-RETURNING seq
+SELECT seq, attempts FROM (
+    SELECT seq, attempts, row_number() OVER (PARTITION BY target ORDER BY due_at, seq) AS place FROM head
+    WHERE due_at <= :at AND target_at <= :at
+) WHERE place = 1
 """,
 )
+# Found outside of a transaction: who leased it meanwhile has counted an attempt.
+_LEASE = """
+UPDATE outbox SET state = 'leased', lease_until = :until, attempts = attempts + 1, attempted_at = :at
+WHERE (seq, attempts) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:due))
+    AND state IN ('queued', 'leased', 'blocked')
+RETURNING seq
+"""
 _LEASED = """
 SELECT outbox.id, outbox.target, conversation.id, conversation.subject, conversation.ref, body, attempts, created_at,
        lease_until, outbox.last_error, unsure, minimal, coalesce(failures, 0)
@@ -151,10 +154,10 @@ class Outbox:
 
     def lease(self, at: datetime, busy: Collection[str] = (), lease_for: timedelta = LEASE_FOR) -> list[OutboxRow]:
         """Claim the next row that is due of each target that is not `busy`."""
-        due_at = self.next_due(at, busy)
-        if due_at is None or due_at > at:
+        due = list(self._db.query(_DUE, _terms(at, busy)))
+        if not due:
             return []
-        terms = {**_terms(at, busy), "until": instant(at + lease_for)}
+        terms = {"due": json.dumps(due), "at": instant(at), "until": instant(at + lease_for)}
         with self._db.transaction():
             claimed = [seq for (seq,) in self._db.query(_LEASE, terms)]
             return [_row(row) for row in self._db.query(_LEASED, (json.dumps(claimed),))]
@@ -163,6 +166,15 @@ class Outbox:
         """Rows that are leased: where no other process sends, those that one had in hand when it died."""
         leased = [seq for (seq,) in self._db.query("SELECT seq FROM outbox WHERE state = 'leased'")]
         return [_row(row) for row in self._db.query(_LEASED, (json.dumps(leased),))]
+
+    def take_over(self, row: OutboxRow, retry_at: datetime, detail: str) -> None:
+        """Note that nobody knows whether a row was sent; its target is as it was."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE outbox SET state = 'queued', unsure = 1, next_attempt_at = ?, lease_until = NULL, "
+                "last_error = ? WHERE id = ? AND state = 'leased'",
+                (instant(retry_at), detail, row.id),
+            )
 
     def record_sent(self, row: OutboxRow, at: datetime, ref: str | None, detail: str, pace: timedelta) -> None:
         """Note that a row was sent; `ref` is the provider's handle of it, `detail` one sentence worth keeping.
@@ -200,12 +212,14 @@ class Outbox:
         terms = {"name": name, "at": instant(at), "detail": failure.detail}
         if failure.target_retry_at is None:
             self._db.execute(_TARGET_WELL, {**terms, "retry_at": instant(at)})
+            self._db.execute(_RELEASE_BLOCKED, terms)
             return
         blocked = failure.state is State.BLOCKED
         self._db.execute(_TARGET_FAILED, {**terms, "retry_at": instant(failure.target_retry_at), "blocked": blocked})
         self._db.execute(
             "UPDATE outbox SET state = 'dead', ended_at = :at, last_error = :detail, next_attempt_at = NULL "
-            "WHERE target = :name AND state IN ('queued', 'blocked') AND created_at <= :expired",
+            "WHERE target = :name AND state IN ('queued', 'blocked') AND created_at <= :expired "
+            "AND (SELECT failing_from FROM target WHERE name = :name) <= :expired",
             {**terms, "expired": instant(failure.expired_from)},
         )
 

@@ -175,12 +175,15 @@ CREATE TABLE outbox (
     created_at REAL NOT NULL,  -- when it was decided; of a recalled message, when that was
     ended_at REAL  -- when it was sent, given up or recalled
 ) STRICT;
-CREATE INDEX outbox_unsent ON outbox (conversation_id, seq) WHERE state IN ('queued', 'leased', 'blocked');
--- The oldest unsent row of each conversation: the only one that may go next, and when; and when that was written down.
+CREATE INDEX outbox_unsent ON outbox (
+    conversation_id, seq, target, attempts, lease_until, next_attempt_at, attempted_at, created_at
+) WHERE state IN ('queued', 'leased', 'blocked');
+CREATE INDEX outbox_state ON outbox (state, target);
+-- The oldest unsent row of each conversation (its columns go with min): the only one that may go next, and when.
 CREATE VIEW outbox_head AS
-    SELECT seq, target, coalesce(lease_until, next_attempt_at) AS due_at, coalesce(attempted_at, created_at) AS set_at
-    FROM outbox
-    WHERE seq IN (SELECT min(seq) FROM outbox WHERE state IN ('queued', 'leased', 'blocked') GROUP BY conversation_id);
+    SELECT min(seq) AS seq, target, attempts, coalesce(lease_until, next_attempt_at) AS due_at,
+           coalesce(attempted_at, next_attempt_at) AS set_at
+    FROM outbox WHERE state IN ('queued', 'leased', 'blocked') GROUP BY conversation_id;
 CREATE INDEX outbox_given_up ON outbox (ended_at) WHERE state = 'dead';
 -- How it goes with each channel; `retry_at` holds all of its messages.
 CREATE TABLE target (

@@ -86,14 +86,22 @@ class TargetStore:
             "UPDATE outbox SET state = 'queued', next_attempt_at = created_at WHERE target = ? AND state = 'blocked'",
             (name,),
         )
-        return blocked + self._db.execute(
+        # What may have arrived goes as it was, so that a copy has the same id.
+        unsure = self._db.execute(
+            "UPDATE outbox SET state = 'queued', next_attempt_at = created_at, ended_at = NULL "
+            "WHERE target = ? AND state IN ('dead', 'undeliverable') AND unsure = 1",
+            (name,),
+        )
+        said_anew = self._db.execute(
             "UPDATE outbox SET state = 'recalled' WHERE target = ? AND state IN ('dead', 'undeliverable')", (name,)
         )
+        return blocked + unsure + said_anew
 
     def _forget_all_but(self, settings: Mapping[str, str], at: datetime) -> None:
         names = json.dumps(list(settings))
         self._db.execute(
-            "UPDATE outbox SET state = 'undeliverable', ended_at = ?, next_attempt_at = NULL, lease_until = NULL "
+            "UPDATE outbox SET state = 'undeliverable', unsure = max(unsure, state = 'leased'), ended_at = ?, "
+            "next_attempt_at = NULL, lease_until = NULL "
             "WHERE state IN ('queued', 'leased', 'blocked') AND target NOT IN (SELECT value FROM json_each(?))",
             (instant(at), names),
         )

@@ -1,7 +1,7 @@
 """Whether a post whose answer was lost arrived: Slack is asked for it by the delivery's id in its metadata.
 
-The id is random and made for one delivery. So whoever's message carries it, under our event type, tells people what
-is to be told; whose it is (`bot_id`, `app_id`) is not asked, since a token does not know its own without more scopes.
+The id is made for one delivery. So whoever's message carries it, under our event type, tells people what is to be
+told; whose it is (`bot_id`, `app_id`) is not asked, since a token does not know its own without more scopes.
 
 What Slack gives, by its documentation:
 - conversations.history and .replies want `channels:history` (`groups:history` in a private channel) and a member of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.builders import at, evidence
-from tests.core.outbox_model import LIVES, Answer, World
-from tests.core.promises import CRITICAL, INFO, TARGETS, WARNING, incident
+from tests.core.outbox_model import LIVES, NEWS, Answer, World
+from tests.core.promises import CRITICAL, INFO, REMINDER, TARGETS, WARNING, incident
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Severity
-from usage_watch.core.plan import Routes
+from usage_watch.core.plan import Plan, Routes
 from usage_watch.core.silence import Ack, Matcher, Operator, Silence
 
 IDS = ("inc_0", "inc_1", "inc_2")
@@ -121,8 +122,22 @@ def deliver(world: World, step: Step) -> None:
 
 def go_on(world: World, steps: Sequence[Step]) -> None:
     for step in steps:
-        world.cycle(happen(world, step))
+        told(world, happen(world, step))
         deliver(world, step)
+
+
+def told(world: World, incidents: list[Incident]) -> Plan:
+    """One cycle; and what holds of each."""
+    planned = world.cycle(incidents)
+    by_id = {each.id: each for each in incidents}
+    for key in planned.notifications:
+        silenced = any(each.in_force(world.now) and each.covers(by_id[key.incident_id]) for each in world.silences)
+        assert not (silenced and (key.reason is REMINDER or key.reason in NEWS))
+        assert key.reason is not REMINDER or (world.remind and not by_id[key.incident_id].looks_over)
+    again = world.plan(incidents)
+    assert (again.notifications, again.recalled) == ((), frozenset()), "telling a plan makes the next one empty"
+    assert {each.incident_id for each in again.held} <= {each.incident_id for each in planned.held}
+    return planned
 
 
 def knows(world: World, incident: Incident, target: str) -> bool:
@@ -140,7 +155,7 @@ def knows(world: World, incident: Incident, target: str) -> bool:
 
 
 @given(WORLDS, STEPS)
-@settings(max_examples=6000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_what_a_target_heard_makes_sense_and_in_the_end_it_knows_all(world: World, steps: list[Step]) -> None:
     for step in steps:
         go_on(world, [step])
@@ -153,3 +168,43 @@ def test_what_a_target_heard_makes_sense_and_in_the_end_it_knows_all(world: Worl
             assert knows(world, each, target)
             if each.closed is None and (each.id, target) in world.promised:
                 assert words.get((each.id, target)), "what was promised is told, in one form or another"
+
+
+@given(WORLDS, STEPS, st.floats(0, 0.999))
+@settings(max_examples=300, deadline=None)
+def test_the_next_instant_is_the_first_at_which_there_is_more_to_tell(
+    world: World, steps: list[Step], part: float
+) -> None:
+    go_on(world, steps[:-1])
+    arrive(world)
+    next_at = told(world, happen(world, steps[-1])).next_at
+    arrive(world)
+    horizon = world.now + timedelta(days=60) if next_at is None else next_at
+    for early_at in (world.now + part * (horizon - world.now), horizon - timedelta(microseconds=1)):
+        early = world.plan(world.incidents, early_at)
+        assert (early.notifications, early.next_at) == ((), next_at)
+    assert bool(world.plan(world.incidents, horizon).notifications) is (next_at is not None)
+
+
+@given(WORLDS, STEPS, st.integers(0, 3))
+@settings(max_examples=200, deadline=None)
+def test_a_crash_before_all_was_promised_changes_nothing_that_is_heard(
+    world: World, steps: list[Step], some: int
+) -> None:
+    """A cycle is committed as a whole; and even if it were not, the next one would say the rest."""
+    go_on(world, steps[:-1])
+    incidents = happen(world, steps[-1])
+    whole, halved = world, copy.deepcopy(world)
+    halved.commit(halved.plan(incidents), incidents, only=some)
+    for each in (whole, halved):
+        told(each, incidents)
+        each.drain()
+    assert {key: word for key, word in whole.words().items() if word} == {
+        key: word for key, word in halved.words().items() if word
+    }
+
+
+def arrive(world: World) -> None:
+    """All that is promised."""
+    for target in TARGETS:
+        world.deliver(target, Answer.TAKEN)
