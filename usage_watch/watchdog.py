@@ -38,9 +38,13 @@ class Watchdog:
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """httpx' `trace` extension: remembers the socket that each new connection uses, which later requests share."""
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
-            if self.expired:
-                self._shut()
+            self.hold(info["return_value"].get_extra_info("socket"))
+
+    def hold(self, connection: socket.socket) -> None:
+        """From now on this is the connection to shut: at once, where it came about too late."""
+        self._socket = connection
+        if self.expired:
+            self._shut()
 
     def _expire(self) -> None:
         self.expired = True

@@ -19,7 +19,7 @@ from usage_watch.store.database import Database, Row
 from usage_watch.store.jsontext import MESSAGE
 from usage_watch.store.times import instant, moment
 
-LEASE_FOR = timedelta(seconds=60)
+LEASE_FOR = timedelta(minutes=2)
 """Longer than any attempt may take."""
 CLOCK_SLACK = timedelta(minutes=1)
 """What a clock wrote that was further ahead than this is due: it was set back, and its times mean nothing."""

@@ -7,13 +7,13 @@ SDK's debug log shows webhook URLs, which are secrets.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPResponse, IncompleteRead
+from functools import partial
+from http.client import CONTINUE, HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import Any
 from urllib.error import URLError
-from urllib.request import HTTPErrorProcessor, Request, build_opener
+from urllib.request import HTTPErrorProcessor, HTTPHandler, HTTPSHandler, Request, build_opener
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -22,6 +22,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.network import ANSWER_CAP, why_unreachable
 from usage_watch.channels.slack.answers import error_code
+from usage_watch.watchdog import Watchdog
 
 _DATA_CAP = 16 << 20
 """Bytes of an answer with data: Slack says back what was posted (to 150 kB), and gives a hundred messages a page."""
@@ -96,22 +97,90 @@ class _AsItIs(HTTPErrorProcessor):
     https_response = http_response
 
 
+class _Response(HTTPResponse):
+    """Reads on behind whatever is no answer yet; http.client does so behind 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, CONTINUE if 101 < status < 200 else status, reason
+
+
+class _Watched(HTTPConnection):
+    """A connection that a watchdog knows."""
+
+    response_class = _Response
+    dog: Watchdog
+
+    def connect(self) -> None:
+        super().connect()
+        self.dog.hold(self.sock)
+
+
+class _WatchedTls(_Watched, HTTPSConnection):
+    pass
+
+
+class _Http(HTTPHandler):
+    def __init__(self, dog: Watchdog) -> None:
+        super().__init__()
+        self._dog = dog
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_watched, _Watched, self._dog), req)
+
+
+class _Https(HTTPSHandler):
+    def __init__(self, dog: Watchdog) -> None:
+        super().__init__()
+        self._dog = dog
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_watched, _WatchedTls, self._dog), req)
+
+
+def _watched(kind: type[_Watched], dog: Watchdog, host: str, **options: Any) -> _Watched:
+    connection = kind(host, **options)
+    connection.dog = dog
+    return connection
+
+
 def _exchange(request: Request, timeout: float, cap: int) -> tuple[int, dict[str, str], str]:
-    with build_opener(_AsItIs).open(request, timeout=timeout) as response:
-        body = b"".join(_chunks(response, cap, time.monotonic() + timeout))
-        return response.status, dict(response.headers.items()), body.decode("utf-8", "replace")
+    """One request and its answer, within `timeout`; raises as urllib does where no answer came."""
+    dog = Watchdog(timeout)
+    try:
+        with dog.watch(), build_opener(_AsItIs, _Http(dog), _Https(dog)).open(request, timeout=timeout) as response:
+            body = _body(response, cap)
+        if dog.expired and response.status == 200:
+            raise TimeoutError  # what was shut looks like an end
+    except (OSError, HTTPException) as error:
+        if dog.expired and not isinstance(error, URLError):
+            raise TimeoutError from error
+        raise
+    return response.status, dict(response.headers.items()), body.decode("utf-8", "replace")
 
 
-def _chunks(response: HTTPResponse, cap: int, deadline: float) -> Iterator[bytes]:
-    """The body, to `cap` bytes; TimeoutError where it drips, IncompleteRead where it breaks off."""
+def _body(response: HTTPResponse, cap: int) -> bytes:
+    """Up to `cap` bytes; raises where a body breaks off that decides. Any status but 200 has decided by itself."""
+    try:
+        body = b"".join(_chunks(response, cap))
+        if len(body) < cap and (response.length or not (body or _says_how_long(response))):
+            raise IncompleteRead(body, response.length)
+    except (OSError, HTTPException):
+        if response.status == 200:
+            raise
+        return b""
+    return body
+
+
+def _chunks(response: HTTPResponse, cap: int) -> Iterator[bytes]:
     read = 0
     while read < cap and (chunk := response.read1(64 << 10)):
         read += len(chunk)
         yield chunk
-        if time.monotonic() > deadline:
-            raise TimeoutError
-    if read < cap and response.length:
-        raise IncompleteRead(b"", response.length)
+
+
+def _says_how_long(response: HTTPResponse) -> bool:
+    return "content-length" in response.headers or "transfer-encoding" in response.headers
 
 
 def _silent() -> logging.Logger:
