@@ -6,6 +6,7 @@ python benchmarks/delivery.py
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import sqlite3
 import statistics
@@ -51,6 +52,7 @@ Figures = dict[str, object]
 
 def main() -> None:
     """Print one JSON object; times in seconds."""
+    logging.disable()
     print(json.dumps({"webhook": webhook(), "slack": slack(), "hanging": hanging()}))
 
 
@@ -209,14 +211,15 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def _drained(found: Sequence[Incident], urls: Mapping[str, str]) -> tuple[float, float]:
-    """Commit a message about each incident to each of these, and send them: how long one round took, and its start."""
+    """Commit a message about each incident to each of these, and send them: how long that took, and its start."""
     channels = {name: WebhookSettings(kind="webhook", url=url) for name, url in urls.items()}
     with tempfile.TemporaryDirectory() as folder, open_for_writing(Path(folder, "history.db")) as database:
         AlertStore(database).commit(found, [], [], [post for name in urls for post in _posts(found, name)], NOW)
         outbox = Outbox(database)
         with closing(Dispatch(outbox, channels, {}, SystemClock(), Event())) as dispatch:
             began = time.monotonic()
-            dispatch.round()
+            while dispatch.round().sent:  # again, where it gave up waiting for who was slow
+                pass
             return time.monotonic() - began, began
 
 

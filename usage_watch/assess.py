@@ -300,7 +300,7 @@ def _outcome(
     return Outcome(
         rules=tuple(record for record in records if ledger.rules.get(record.id) != record),
         incidents=tuple(incident for incident in incidents if before.get(incident.id) != incident),
-        decisions=tuple(decisions(incidents, before, planned, ledger.held, terms)),
+        decisions=tuple(decisions(incidents, before, planned, ledger.told, ledger.held, terms)),
         posts=tuple(compose(planned.notifications, by_id, told, fresh, desk.form, now)),
         recalled=planned.recalled,
     )

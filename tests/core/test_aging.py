@@ -42,6 +42,24 @@ def test_what_is_seen_again_remembers_when_it_changed(
     assert seen_again(old, used, changed, {}, 700) == replace(old, seen_at=700, **{"unchanged_polls": 0, **changes})
 
 
+@pytest.mark.parametrize("old", [FIRST, ZERO, replace(FIRST, unchanged_polls=5), replace(ZERO, unchanged_polls=5)])
+@pytest.mark.parametrize("used", [False, True])
+def test_a_poll_that_is_saved_twice_at_the_same_instant_counts_once(old: Aging, used: bool) -> None:
+    once = seen_again(old, used, used != (old.nonzero_at is not None), {}, 700)
+    assert seen_again(once, used, False, {}, 700) == once
+    assert seen_again(once, used, False, {}, 701).unchanged_polls == once.unchanged_polls + 1
+
+
+def test_what_was_seen_first_and_is_saved_again_at_the_same_instant_has_no_poll_since() -> None:
+    assert seen_again(FIRST, True, False, {"Model": 100}, 100) == FIRST
+    assert seen_again(ZERO, False, False, {}, 100) == ZERO
+
+
+def test_what_changed_at_the_same_instant_has_changed_all_the_same() -> None:
+    aged = replace(FIRST, seen_at=700, unchanged_polls=5)
+    assert seen_again(aged, True, True, {}, 700) == replace(aged, changed_at=700, unchanged_polls=0)
+
+
 def test_an_axis_is_known_since_it_was_first_answered() -> None:
     again = seen_again(FIRST, True, False, {"Model": 700, "Feature": 700}, 700)
     assert again.axes == {"Model": 100, "Feature": 700}

@@ -50,7 +50,7 @@ def decided(
     """What is decided in a cycle whose predecessor left these incidents."""
     known = {each.id: each for each in before}
     terms = Terms(routes, TARGETS, {"it": DAY}, orders or Orders())
-    return list(decisions(incidents, known, plan(incidents, known, told, terms, now), held, terms))
+    return list(decisions(incidents, known, plan(incidents, known, told, terms, now), told, held, terms))
 
 
 # ---- why something is told -------------------------------------------------------------------------------------------
@@ -163,3 +163,14 @@ def test_decisions_name_what_is_told_first_then_what_is_held_back_and_what_is_no
     history = replace(OPEN, id="inc_0", history=True)
     found = decided([history, known, OPEN], orders=silenced(silence(2, 10, only="Model=opus")))
     assert [(each.incident_id, each.told) for each in found] == [("inc_1", True), ("inc_2", False), ("inc_0", False)]
+
+
+def test_what_had_not_left_and_is_not_so_any_more_says_why_it_never_will() -> None:
+    found = decided([TAKEN_BACK], [promised(FIRED, standing="waits")], before=[OPEN])
+    why = "It had not left yet, and is not how it stands any more."
+    assert found == [Decision("inc_1", "ops", FIRED, told=False, why=why)]
+
+
+def test_what_is_said_anew_instead_needs_no_other_word() -> None:
+    found = decided([ENDED], [promised(FIRED, standing="waits")], before=[OPEN])
+    assert [(each.reason, each.told) for each in found] == [(LATE, True)]

@@ -85,6 +85,12 @@ def test_after_a_week_without_the_daemon_there_is_one_reminder() -> None:
     assert said(plan_of(OPEN, after, remind=DAY, now=now)) == []
 
 
+def test_a_reminder_counts_from_when_the_word_arrived() -> None:
+    late = [replace(each, sent_at=at(49)) for each in told((FIRED, 1))]
+    assert plan_of(OPEN, late, remind=DAY, now=at(72)).next_at == at(73)
+    assert said(plan_of(OPEN, late, remind=DAY, now=at(73))) == [("ops", "reminder", 1)]
+
+
 def test_each_target_is_reminded_of_what_it_was_told() -> None:
     rose = incident(CRITICAL)
     records = [

@@ -28,9 +28,6 @@ PAST: Columns = {
 LASTING: Columns = {
     # Of a message and its copy, the later one is the conversation's first.
     "conversation": frozenset({"ref"}),
-    # What was saved and not yet noted as read is read again. That is one more poll which saw no change, so that a
-    # bucket may be final, and left alone, one poll earlier.
-    "fetch": frozenset({"unchanged_polls", "seen_at", "settled_at", "aged_at"}),
 }
 """What a death may leave otherwise, and may steer what comes."""
 

@@ -11,11 +11,20 @@ import pytest
 from tests.store.store_samples import NOON, incident, post
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.core.message import Conversation
-from usage_watch.deliver.outlook import BLOCKED_WAIT, EXPIRES_AFTER, FIRST_WAIT, LONGEST_WAIT, outlook
+from usage_watch.deliver.outlook import (
+    BLOCKED_WAIT,
+    EXPIRES_AFTER,
+    FIRST_WAIT,
+    LEAST_ATTEMPTS,
+    LONGEST_PAUSE,
+    LONGEST_WAIT,
+    backoff,
+    outlook,
+)
 from usage_watch.store.outbox import LEASE_FOR, Failure, OutboxRow, State
 
 NO_TIME, MOMENT = timedelta(), timedelta(microseconds=1)
-HOUR, YEARS = timedelta(hours=1), timedelta(days=999)
+SECOND, HOUR, YEARS = timedelta(seconds=1), timedelta(hours=1), timedelta(days=999)
 PASSING = [Verdict.NOT_SENT, Verdict.AMBIGUOUS, Verdict.THROTTLED, Verdict.SERVER]
 FAILED = [verdict for verdict in Verdict if verdict is not Verdict.SENT]
 
@@ -72,7 +81,6 @@ def test_what_follows_from_a_verdict(verdict: Verdict, minimal: bool, expected: 
     found = of(verdict, minimal=minimal)
     assert (found.state, wait(found), pause(found), found.unsure, found.minimal) == expected
     assert found.detail == "Why."
-    assert found.expired_from == NOON - EXPIRES_AFTER
 
 
 def test_every_verdict_of_a_failure_is_in_that_table() -> None:
@@ -83,12 +91,13 @@ def test_every_verdict_of_a_failure_is_in_that_table() -> None:
 
 
 @pytest.mark.parametrize("verdict", PASSING)
-@pytest.mark.parametrize("number", range(1, 21))
-def test_waits_double_up_to_a_quarter_of_an_hour_and_are_jittered(verdict: Verdict, number: int) -> None:
-    most = timedelta(seconds=min(2**number, 900))
+@pytest.mark.parametrize("number", [*range(1, 12), 20, 100_000])
+def test_a_row_waits_up_to_a_quarter_of_an_hour_and_its_target_a_minute(verdict: Verdict, number: int) -> None:
+    doubled = 2 ** min(number, 20)
     for jitter in (0.0, 0.5, 1.0):
-        assert wait(of(verdict, attempts=number, jitter=jitter)) == most * jitter
-        assert pause(of(verdict, failures=number - 1, jitter=jitter)) == most * jitter
+        found = of(verdict, attempts=number, failures=number - 1, jitter=jitter)
+        assert wait(found) == timedelta(seconds=min(doubled, 900)) * jitter
+        assert pause(found) == timedelta(seconds=min(doubled, 60)) * jitter
 
 
 def test_a_row_waits_by_its_own_attempts_and_its_target_by_its_failures() -> None:
@@ -96,9 +105,18 @@ def test_a_row_waits_by_its_own_attempts_and_its_target_by_its_failures() -> Non
     assert (wait(found), pause(found)) == (timedelta(seconds=512), timedelta(seconds=4))
 
 
-def test_no_number_of_attempts_is_too_much() -> None:
-    found = of(Verdict.NOT_SENT, attempts=100_000, failures=100_000)
-    assert (wait(found), pause(found)) == (LONGEST_WAIT, LONGEST_WAIT)
+def test_what_always_fails_waits_at_least_as_long_as_its_target_so_that_others_go_before_it() -> None:
+    for number in range(1, 30):
+        found = of(Verdict.SERVER, attempts=number, failures=number - 1, jitter=0.7)
+        assert found.retry_at is not None
+        assert found.target_retry_at is not None
+        assert found.retry_at >= found.target_retry_at
+
+
+@pytest.mark.parametrize("longest", [LONGEST_PAUSE, LONGEST_WAIT])
+def test_no_number_of_failures_is_too_much(longest: timedelta) -> None:
+    assert backoff(100_000, longest, 1.0) == longest
+    assert backoff(1, longest, 1.0) == FIRST_WAIT
 
 
 @pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.SERVER])
@@ -117,30 +135,74 @@ def test_who_asks_for_no_patience_at_all_is_not_asked_without_end(verdict: Verdi
 
 
 @pytest.mark.parametrize("asked", [YEARS, timedelta.max], ids=["years", "for ever"])
-def test_who_asks_for_years_gets_what_there_is(asked: timedelta) -> None:
-    found = of(Verdict.THROTTLED, asked, age=HOUR)
-    assert (wait(found), pause(found)) == (EXPIRES_AFTER - HOUR, EXPIRES_AFTER - HOUR)
+@pytest.mark.parametrize("attempts", [1, LEAST_ATTEMPTS])
+@pytest.mark.parametrize(
+    ("age", "left"),
+    [
+        (NO_TIME, EXPIRES_AFTER),
+        (HOUR, EXPIRES_AFTER - HOUR),
+        (EXPIRES_AFTER - LONGEST_WAIT, LONGEST_WAIT),
+        (EXPIRES_AFTER - MOMENT, LONGEST_WAIT),
+        (EXPIRES_AFTER, LONGEST_WAIT),
+        (YEARS, LONGEST_WAIT),
+    ],
+)
+def test_who_asks_for_years_gets_what_is_left_but_no_less_than_a_quarter_of_an_hour(
+    asked: timedelta, attempts: int, age: timedelta, left: timedelta
+) -> None:
+    found = of(Verdict.THROTTLED, asked, age=age, attempts=attempts)
+    assert pause(found) == left
+    assert wait(found) == (left if found.state is State.QUEUED else None)
 
 
 # ---- the end --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verdict", PASSING)
-def test_shortly_before_its_end_a_message_gets_one_last_attempt_then(verdict: Verdict) -> None:
-    found = of(verdict, attempts=20, failures=20, age=EXPIRES_AFTER - MOMENT)
-    assert (found.state, wait(found), pause(found)) == (State.QUEUED, MOMENT, MOMENT)
-
-
 @pytest.mark.parametrize("verdict", [*PASSING, Verdict.CONFIGURATION])
-@pytest.mark.parametrize("age", [EXPIRES_AFTER, EXPIRES_AFTER + MOMENT, YEARS])
-def test_after_three_days_it_is_given_up_and_its_target_left_alone(verdict: Verdict, age: timedelta) -> None:
-    found = of(verdict, attempts=20, failures=3, age=age)
-    assert (found.state, wait(found), pause(found)) == (State.DEAD, None, timedelta(seconds=16))
+@pytest.mark.parametrize(
+    ("age", "attempts", "ends"),
+    [
+        (EXPIRES_AFTER - MOMENT, 1000, False),
+        (EXPIRES_AFTER, 1, False),
+        (YEARS, LEAST_ATTEMPTS - 1, False),
+        (EXPIRES_AFTER, LEAST_ATTEMPTS, True),
+        (YEARS, LEAST_ATTEMPTS, True),
+        (YEARS, 1000, True),
+    ],
+)
+def test_a_message_is_given_up_that_is_three_days_old_and_was_tried_often_enough(
+    verdict: Verdict, age: timedelta, attempts: int, ends: bool
+) -> None:
+    found = of(verdict, attempts=attempts, age=age)
+    assert (found.state is State.DEAD) == ends
+    assert (wait(found) is None) == ends
     assert found.unsure == (verdict is Verdict.AMBIGUOUS)
 
 
-def test_what_is_given_up_holds_up_what_comes_no_longer_than_that_may_live() -> None:
-    assert pause(of(Verdict.THROTTLED, YEARS, age=EXPIRES_AFTER)) == EXPIRES_AFTER
+@pytest.mark.parametrize("minimal", [False, True])
+def test_what_is_given_up_for_its_age_is_as_it_was(minimal: bool) -> None:
+    assert of(Verdict.SERVER, attempts=LEAST_ATTEMPTS, age=YEARS, minimal=minimal).minimal is minimal
+
+
+@pytest.mark.parametrize(
+    ("verdict", "jitter", "length"),
+    [*((verdict, 1.0, 16 * SECOND) for verdict in PASSING), (Verdict.CONFIGURATION, 0.0, BLOCKED_WAIT)],
+)
+def test_its_target_is_left_alone_as_if_it_were_not_given_up(
+    verdict: Verdict, jitter: float, length: timedelta
+) -> None:
+    assert pause(of(verdict, attempts=LEAST_ATTEMPTS, failures=3, age=YEARS, jitter=jitter)) == length
+
+
+@pytest.mark.parametrize("verdict", [*PASSING, Verdict.CONFIGURATION])
+@pytest.mark.parametrize("age", [NO_TIME, YEARS])
+@pytest.mark.parametrize(
+    ("failures", "spared"), [(0, True), (LEAST_ATTEMPTS - 2, True), (LEAST_ATTEMPTS - 1, False), (1000, False)]
+)
+def test_old_ones_may_go_along_once_their_target_was_tried_often_enough(
+    verdict: Verdict, age: timedelta, failures: int, spared: bool
+) -> None:
+    assert of(verdict, failures=failures, age=age).expired_from == (None if spared else NOON - EXPIRES_AFTER)
 
 
 @pytest.mark.parametrize("minimal", [False, True])
@@ -150,9 +212,11 @@ def test_a_refusal_means_the_same_at_any_age(age: timedelta, minimal: bool) -> N
     assert aged == fresh
 
 
-@pytest.mark.parametrize("age", [NO_TIME, EXPIRES_AFTER - MOMENT])
-def test_what_somebody_must_mend_is_tried_hourly_until_then(age: timedelta) -> None:
-    found = of(Verdict.CONFIGURATION, attempts=9, failures=9, jitter=0.0, age=age)
+@pytest.mark.parametrize(
+    ("age", "attempts"), [(NO_TIME, 9), (EXPIRES_AFTER - MOMENT, 1000), (YEARS, LEAST_ATTEMPTS - 1)]
+)
+def test_what_somebody_must_mend_is_tried_hourly_until_then(age: timedelta, attempts: int) -> None:
+    found = of(Verdict.CONFIGURATION, attempts=attempts, failures=9, jitter=0.0, age=age)
     assert (found.state, wait(found), pause(found)) == (State.BLOCKED, HOUR, HOUR)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -110,6 +113,52 @@ def test_when_something_is_due_leaves_out_who_is_busy(queue: Queue) -> None:
     assert queue.box.next_due(at(0), ["ops", "pager"]) is None
 
 
+class Slow(Outbox):
+    """Others may do something between its look at what is due and its claim."""
+
+    def __init__(self, db: Database, meanwhile: Callable[[], object]) -> None:
+        super().__init__(db)
+        transaction = db.transaction
+
+        @contextmanager
+        def later() -> Iterator[None]:
+            meanwhile()
+            with transaction():
+                yield
+
+        db.transaction = later  # type: ignore[method-assign]
+
+
+def test_what_another_process_claims_meanwhile_is_left_to_it(db: Database, queue: Queue) -> None:
+    queue.put(1, "cnv_1", "ops")
+    queue.put(2, "cnv_2", "pager")
+    with open_for_writing(db.path) as slow:
+        box = Slow(slow, lambda: queue.lease(busy=("pager",)))
+        assert [row.id for row in box.lease(at(0))] == ["ntf_2"]
+    assert [queue.stored(number).attempts for number in (1, 2)] == [1, 1]
+
+
+def test_a_lease_that_ran_out_is_claimed_by_one_alone(db: Database, queue: Queue) -> None:
+    queue.put(1)
+    queue.lease()
+    with open_for_writing(db.path) as slow:
+        assert Slow(slow, lambda: queue.lease(LEASED_UNTIL)).lease(LEASED_UNTIL) == []
+    assert queue.stored(1).attempts == 2
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.DEAD, State.UNDELIVERABLE, State.RECALLED])
+def test_what_came_to_its_end_meanwhile_is_not_handed_out(db: Database, queue: Queue, state: State) -> None:
+    queue.put(1)
+
+    def end() -> None:
+        with db.transaction():
+            db.execute("UPDATE outbox SET state = ?", (state,))
+
+    with open_for_writing(db.path) as slow:
+        assert Slow(slow, end).lease(at(0)) == []
+    assert queue.stored(1).state is state
+
+
 def test_two_processes_never_hold_the_same_row(db: Database, queue: Queue) -> None:
     for number in range(4):
         queue.put(number, f"cnv_{number}", f"target {number}")
@@ -142,7 +191,8 @@ def test_a_younger_row_waits_until_the_older_is_sent_or_given_up(
 ) -> None:
     queue.put(1)
     queue.put(2)
-    queue.box.record_failure(queue.one(), at(0), failure(state, None if younger_may_go else at(1)))
+    retry_at = None if younger_may_go else at(1)
+    queue.box.record_failure(queue.one(), at(0), failure(state, retry_at, target_retry_at=at(0)))
     assert queue.box.next_due(at(0)) == (at(0) if younger_may_go else at(1))
     assert queue.lease(at(0) + MINUTE) == (["ntf_2"] if younger_may_go else [])
     assert queue.lease(at(1)) == (["ntf_2"] if younger_may_go else ["ntf_1"])
@@ -227,6 +277,40 @@ def test_what_a_process_had_in_hand_when_it_died_is_found(queue: Queue) -> None:
     assert queue.box.on_their_way() == in_hand[1:]
 
 
+# ---- what a process leaves that died --------------------------------------------------------------------------------
+
+
+def test_what_is_taken_over_is_in_doubt_and_waits_with_its_id(queue: Queue) -> None:
+    queue.put(1)
+    queue.box.take_over(queue.one(), at(0) + MINUTE, WHY)
+    stored = queue.stored(1)
+    assert (stored.state, stored.attempts, stored.last_error) == (State.QUEUED, 1, WHY)
+    assert queue.box.next_due(at(0)) == at(0) + MINUTE, "its lease has ended"
+    assert queue.box.on_their_way() == []
+    again = queue.one(at(0) + MINUTE)
+    assert (again.id, again.attempts, again.unsure) == ("ntf_1", 2, True)
+
+
+def test_what_is_taken_over_leaves_its_target_as_it_was(queue: Queue) -> None:
+    queue.put(1, "cnv_1")
+    queue.put(2, "cnv_2")
+    queue.box.record_failure(queue.one(), at(0), failure(State.QUEUED, at(9), target_retry_at=at(0)))
+    queue.box.take_over(queue.one(), at(9), WHY)
+    queue.put(3, "cnv_3")
+    row = queue.one()
+    assert (row.id, row.failures, row.unsure) == ("ntf_3", 1, False)
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.UNDELIVERABLE])
+def test_what_came_to_its_end_is_not_taken_over(db: Database, queue: Queue, state: State) -> None:
+    queue.put(1)
+    row = queue.one()
+    with db.transaction():
+        db.execute("UPDATE outbox SET state = ?", (state,))
+    queue.box.take_over(row, at(1), WHY)
+    assert (queue.stored(1).state, queue.stored(1).last_error) == (state, None)
+
+
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 
@@ -288,10 +372,39 @@ def test_a_success_frees_what_was_blocked_of_its_target_and_of_no_other(queue: Q
     assert queue.lease(busy=("ops",)) == []
 
 
-@pytest.mark.parametrize(("target_retry_at", "dies"), [(at(1), True), (None, False)])
-def test_old_rows_of_a_target_that_fails_die_along_and_no_others(
-    queue: Queue, target_retry_at: datetime | None, dies: bool
+def test_a_refusal_frees_what_was_blocked_of_its_target_too(queue: Queue) -> None:
+    """It takes messages again."""
+    for number, target in enumerate(["ops", "pager", "ops"]):
+        queue.put(number, f"cnv_{number}", target)
+    blocked = failure(State.BLOCKED, at(1), target_retry_at=at(0))
+    for row in queue.box.lease(at(0)):
+        queue.box.record_failure(row, at(0), blocked)
+    queue.box.record_failure(queue.one(), at(0), failure(State.DEAD))
+    assert [queue.stored(number).state for number in range(3)] == [State.QUEUED, State.BLOCKED, State.DEAD]
+    assert queue.lease() == ["ntf_0"]
+
+
+def fails_from(queue: Queue, when: datetime) -> None:
+    """A first message for `ops`, which fails it."""
+    queue.put(0, "cnv_0", when=at(-80))
+    queue.box.record_failure(queue.one(when), when, failure(State.QUEUED, at(99), target_retry_at=when))
+
+
+@pytest.mark.parametrize(
+    ("failing_from", "answer", "dies"),
+    [
+        (at(-80), {"target_retry_at": at(1)}, True),
+        (at(-72), {"target_retry_at": at(1)}, True),
+        (at(-72) + MOMENT, {"target_retry_at": at(1)}, False),
+        (at(-80), {"target_retry_at": at(1), "expired_from": None}, False),
+        (at(-80), {"target_retry_at": None}, False),
+    ],
+    ids=["for longer", "for three days", "not for so long", "hardly tried", "refuses"],
+)
+def test_old_rows_of_a_target_that_fails_for_as_long_die_along_and_no_others(
+    queue: Queue, failing_from: datetime, answer: dict[str, Any], dies: bool
 ) -> None:
+    fails_from(queue, failing_from)
     queue.put(1, "cnv_1", when=at(-73))
     queue.put(2, "cnv_2", when=at(-72))
     queue.put(3, "cnv_3", when=at(-72) + MOMENT)
@@ -299,17 +412,26 @@ def test_old_rows_of_a_target_that_fails_die_along_and_no_others(
     queue.put(5, "cnv_5", "pager", when=at(-72))
     leased = queue.box.lease(at(0))
     assert [row.id for row in leased] == ["ntf_1", "ntf_4"]
-    queue.box.record_failure(leased[0], at(0), failure(State.DEAD, target_retry_at=target_retry_at))
-    states = [queue.stored(number).state for number in range(1, 6)]
+    queue.box.record_failure(leased[0], at(0), failure(State.DEAD, **answer))
     along = State.DEAD if dies else State.QUEUED
-    assert states == [State.DEAD, along, State.QUEUED, State.LEASED, State.QUEUED]
-    assert (queue.stored(2).ended_at, queue.stored(2).last_error) == ((at(0), WHY) if dies else (None, None))
+    states = [queue.stored(number).state for number in range(6)]
+    assert states == [along, State.DEAD, along, State.QUEUED, State.LEASED, State.QUEUED]
+    gone = queue.stored(2)
+    assert (gone.ended_at, gone.last_error) == ((at(0), WHY) if dies else (None, None))
+    assert (gone.next_attempt_at is None) == dies
+
+
+def test_the_first_failure_of_a_target_gives_nothing_up(queue: Queue) -> None:
+    queue.put(1, "cnv_1", when=at(-99))
+    queue.put(2, "cnv_2", when=at(-99))
+    queue.box.record_failure(queue.one(), at(0), failure(State.QUEUED, at(1), target_retry_at=at(1)))
+    assert [queue.stored(number).state for number in (1, 2)] == [State.QUEUED, State.QUEUED]
 
 
 def test_blocked_rows_that_are_old_die_along_too(queue: Queue) -> None:
     queue.put(1, "cnv_1", when=at(-72))
+    queue.box.record_failure(queue.one(at(-72)), at(-72), failure(State.BLOCKED, at(1), target_retry_at=at(0)))
     queue.put(2, "cnv_2", when=at(-71))
-    queue.box.record_failure(queue.one(at(-1)), at(-1), failure(State.BLOCKED, at(1), target_retry_at=at(0)))
     queue.box.record_failure(queue.one(), at(0), failure(State.BLOCKED, at(1), target_retry_at=at(1)))
     assert [queue.stored(number).state for number in (1, 2)] == [State.DEAD, State.BLOCKED]
 
@@ -354,9 +476,10 @@ def test_pending_counts_by_target_and_state(queue: Queue) -> None:
         queue.put(number, f"cnv_{number}", target)
     first = {row.target: row for row in queue.box.lease(at(0))}
     queue.sent(first["hook"])
-    queue.box.record_failure(first["pager"], at(0), failure(State.BLOCKED, at(1)))
+    paused = failure(State.BLOCKED, at(1), target_retry_at=at(0))
+    queue.box.record_failure(first["pager"], at(0), paused)
     (dying,) = queue.box.lease(at(0), ["ops"])
-    queue.box.record_failure(dying, at(1), failure(State.DEAD))
+    queue.box.record_failure(dying, at(1), replace(paused, state=State.DEAD, retry_at=None))
     assert queue.box.pending(at(1)) == {
         "ops": {State.LEASED: 1, State.QUEUED: 1},
         "pager": {State.BLOCKED: 1, State.DEAD: 1},

@@ -14,7 +14,7 @@ from usage_watch.store.outbox import Failed, Failure, Outbox, State
 from usage_watch.store.targets import TargetStore
 
 LONG_AGO = at(-1000)
-MOMENT = timedelta(microseconds=1)
+MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
 WHY = "It answered 404."
 
 
@@ -28,11 +28,18 @@ class Office:
         letter = post(number, incident(number), target, conversation=f"cnv_{number}")
         self.alerts.commit([incident(number)], [], [], [letter], when or at(0))
 
-    def fails(self, state: Failed, retry_at: datetime | None, when: datetime, *, pause: bool = True) -> None:
-        """The next message fails; `pause` holds its target for an hour."""
+    def fails(
+        self,
+        state: Failed,
+        retry_at: datetime | None,
+        when: datetime,
+        *,
+        pause: timedelta | None = HOUR,
+        unsure: bool = False,
+    ) -> None:
+        """The next message fails, and its target is paused; None: it refuses it."""
         (row,) = self.box.lease(when)
-        hour = when + timedelta(hours=1)
-        failure = Failure(WHY, state, retry_at, False, False, hour if pause else None, at(-72))
+        failure = Failure(WHY, state, retry_at, unsure, False, None if pause is None else when + pause, at(-72))
         self.box.record_failure(row, when, failure)
 
     def sends(self, when: datetime) -> None:
@@ -97,7 +104,7 @@ def test_a_message_that_it_refuses_leaves_it_well(office: Office) -> None:
     office.put(1)
     office.put(2)
     office.fails(State.BLOCKED, at(2), at(0))
-    office.fails(State.DEAD, None, at(1), pause=False)
+    office.fails(State.DEAD, None, at(1), pause=None)
     well = TargetState("ops", waiting=1, waiting_from=at(0), given_up=(GivenUp(at(1), WHY),))
     assert office.state() == well
 
@@ -134,7 +141,7 @@ def test_the_same_channels_change_nothing(office: Office) -> None:
 def test_a_channel_that_was_changed_gets_another_chance_and_others_do_not(office: Office) -> None:
     for number in range(3):
         office.put(number)
-    office.fails(State.DEAD, None, at(0), pause=False)
+    office.fails(State.DEAD, None, at(0), pause=None)
     office.fails(State.BLOCKED, at(9), at(0))
     office.put(3, "pager")
     office.fails(State.BLOCKED, at(9), at(0))
@@ -157,7 +164,7 @@ def test_what_waits_for_its_next_attempt_goes_at_once_when_its_channel_was_chang
 def test_a_channel_is_pardoned_on_request(office: Office) -> None:
     for number in range(2):
         office.put(number)
-    office.fails(State.DEAD, None, at(0), pause=False)
+    office.fails(State.DEAD, None, at(0), pause=None)
     office.fails(State.BLOCKED, at(9), at(0))
     assert office.targets.pardon("ops") == 2
     assert office.targets.pardon("ops") == 0

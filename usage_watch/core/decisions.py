@@ -8,13 +8,14 @@ from collections.abc import Set as AbstractSet
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Reason
 from usage_watch.core.plan import Plan, Terms, routed_to
-from usage_watch.core.promise import Decision, Notification
+from usage_watch.core.promise import Decision, Notification, Told
 
 
 def decisions(
     incidents: Sequence[Incident],
     before: Mapping[str, Incident],
     planned: Plan,
+    told: Sequence[Told],
     held: AbstractSet[Decision],
     terms: Terms,
 ) -> Iterator[Decision]:
@@ -25,12 +26,23 @@ def decisions(
     by_id = {incident.id: incident for incident in incidents}
     for key in planned.notifications:
         yield Decision(key.incident_id, key.target, key.reason, True, _why(key, by_id[key.incident_id]))
+    yield from _unsaid(planned, told)
     yield from (each for each in planned.held if each not in held)
     spoken = {key.incident_id for key in planned.notifications} | {each.incident_id for each in planned.held}
     for incident in incidents:
         known = before.get(incident.id)
         if incident.id not in spoken and (known is None or (incident.open and incident.rank > known.rank)):
             yield Decision(incident.id, None, Reason.FIRED, False, _why_not(incident, terms))
+
+
+def _unsaid(planned: Plan, told: Sequence[Told]) -> Iterator[Decision]:
+    """What was promised, had not left, and is not said any more."""
+    said = {(key.incident_id, key.target) for key in planned.notifications}
+    for each in told:
+        key = each.notification
+        if each.post_id in planned.recalled and (key.incident_id, key.target) not in said:
+            why = "It had not left yet, and is not how it stands any more."
+            yield Decision(key.incident_id, key.target, key.reason, False, why)
 
 
 def _why(key: Notification, incident: Incident) -> str:

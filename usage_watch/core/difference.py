@@ -140,7 +140,7 @@ class Case:
         if self.remind is None or not self._goes_on() or (news is None and not _lies_there(current)):
             return None
         # What was given up counts here too: trying the same again each cycle would never end.
-        words = [(each.notification.reason, each.decided_at) for each in current]
+        words = [(each.notification.reason, each.sent_at or each.decided_at) for each in current]
         words += [] if news is None else [(news, self.now)]
         last_at = words[-1][1]
         reminded = list(takewhile(lambda word: word[0] is Reason.REMINDER, reversed(words)))

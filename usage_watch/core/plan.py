@@ -12,7 +12,7 @@ from usage_watch.core.difference import Case, Say
 from usage_watch.core.entry import META
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Severity
-from usage_watch.core.promise import Decision, Notification, Target, Told
+from usage_watch.core.promise import Decision, Notification, Target, Told, said_over_at
 from usage_watch.core.silence import Orders
 
 Routes = Mapping[str, Mapping[Severity, Sequence[str]]]
@@ -111,6 +111,7 @@ def _cases(
     routed, ended_now = routed_to(incident, terms), _ended_now(incident, before)
     silences = [silence for silence in terms.orders.silences if silence.covers(incident)]
     ack = terms.orders.acks.get(incident.id)
+    over_at = said_over_at(each for records in told.values() for each in records)
     for name in dict.fromkeys([*routed, *told]):
         yield Case(
             incident=incident,
@@ -120,7 +121,8 @@ def _cases(
             routed=name in routed,
             ended_now=ended_now,
             remind=terms.remind.get(incident.rule.id),
-            known=ack is not None and ack.stands(incident, _said_over_at(told)),
+            known=ack is not None
+            and ack.stands(incident, said_over_at(each for records in told.values() for each in records)),
             silences=silences,
             now=now,
         )
@@ -148,9 +150,3 @@ def _ended_now(incident: Incident, before: Incident | None) -> bool:
     if incident.ended_at is None or incident.closed is not None:
         return False
     return before is None or before.ended_at is None or before.retracted or before.ended_at < incident.ended_at
-
-
-def _said_over_at(told: Mapping[str, list[Told]]) -> datetime | None:
-    """When it was last told to be over."""
-    promised = (each for records in told.values() for each in records if not each.recalled)
-    return max((each.decided_at for each in promised if each.notification.reason.ending), default=None)

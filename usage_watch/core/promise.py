@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +40,14 @@ class Told:
     """It counts, and nothing of it can have left yet: it may still be recalled."""
     recalled: bool = False
     """It was taken back before it left, or given up and is to be said anew: as good as never promised."""
+    sent_at: datetime | None = None
+    """When it arrived; None where it has not, or not yet."""
+
+
+def said_over_at(told: Iterable[Told]) -> datetime | None:
+    """When an incident, of which this was told, was last told to be over; None where it was not."""
+    ends = (each.decided_at for each in told if each.notification.reason.ending and not each.recalled)
+    return max(ends, default=None)
 
 
 @dataclass(frozen=True, slots=True)

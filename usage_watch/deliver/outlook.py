@@ -15,7 +15,7 @@ BLOCKED_WAIT = timedelta(hours=1)
 """After which a target is tried again that somebody must mend first."""
 EXPIRES_AFTER = timedelta(hours=72)
 LEAST_ATTEMPTS = 12
-"""So often a message is tried before it is given up for its age: nobody may have been there to send it."""
+"""So often a message, or its target, is tried before it is given up for its age: nobody may have been there to send."""
 
 
 def outlook(row: OutboxRow, attempt: Attempt, now: datetime, jitter: float) -> Failure:
@@ -27,26 +27,26 @@ def outlook(row: OutboxRow, attempt: Attempt, now: datetime, jitter: float) -> F
     if attempt.verdict is Verdict.REJECTED:
         return _refused(row, attempt, now)
     if now - row.created_at >= EXPIRES_AFTER and row.attempts >= LEAST_ATTEMPTS:
-        return _failure(attempt, State.DEAD, None, _target_wait(row, attempt, now, jitter), row.minimal, now)
+        return _failure(row, attempt, State.DEAD, None, _target_wait(row, attempt, now, jitter), now)
     if attempt.verdict is Verdict.CONFIGURATION:
-        return _failure(attempt, State.BLOCKED, BLOCKED_WAIT, BLOCKED_WAIT, row.minimal, now)
+        return _failure(row, attempt, State.BLOCKED, BLOCKED_WAIT, BLOCKED_WAIT, now)
     wait = _asked_for(row, attempt, now, jitter) or backoff(row.attempts, LONGEST_WAIT, jitter)
-    return _failure(attempt, State.QUEUED, wait, _target_wait(row, attempt, now, jitter), row.minimal, now)
+    return _failure(row, attempt, State.QUEUED, wait, _target_wait(row, attempt, now, jitter), now)
 
 
 def _refused(row: OutboxRow, attempt: Attempt, now: datetime) -> Failure:
     """Nothing will make it take this message: but it may take the least of it."""
     if row.minimal:
-        return _failure(attempt, State.DEAD, None, None, True, now)
-    return _failure(attempt, State.QUEUED, timedelta(), None, True, now)
+        return _failure(row, attempt, State.DEAD, None, None, now)
+    return _failure(row, attempt, State.QUEUED, timedelta(), None, now)
 
 
 def _failure(
+    row: OutboxRow,
     attempt: Attempt,
     state: Failed,
     wait: timedelta | None,
     target_wait: timedelta | None,
-    minimal: bool,
     now: datetime,
 ) -> Failure:
     return Failure(
@@ -54,9 +54,9 @@ def _failure(
         state=state,
         retry_at=None if wait is None else now + wait,
         unsure=attempt.verdict is Verdict.AMBIGUOUS,
-        minimal=minimal,
+        minimal=row.minimal or attempt.verdict is Verdict.REJECTED,
         target_retry_at=None if target_wait is None else now + target_wait,
-        expired_from=now - EXPIRES_AFTER,
+        expired_from=now - EXPIRES_AFTER if row.failures + 1 >= LEAST_ATTEMPTS else None,
     )
 
 

@@ -42,7 +42,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 _DECISION = "INSERT INTO decision (at, incident_id, target, reason, told, why) VALUES (?, ?, ?, ?, ?, ?)"
 _TOLD = """
 SELECT incident_id, notification.target, notification.reason, ordinal, rank, face, decided_at,
-       conversation.id, subject, ref, outbox.id, state, unsure
+       conversation.id, subject, ref, outbox.id, state, unsure, ended_at
 FROM notification
 JOIN outbox ON outbox.id = outbox_id
 JOIN conversation ON conversation.id = conversation_id
@@ -215,7 +215,7 @@ class AlertStore:
 
 def _told(row: Row) -> Told:
     incident_id, target, reason, ordinal, rank, face, decided_at, conversation_id, subject, ref, post_id, *how = row
-    state, unsure = State(how[0]), bool(how[1])
+    state, unsure, ended_at = State(how[0]), bool(how[1]), moment(how[2])
     return Told(
         notification=Notification(incident_id, target, Reason(reason), ordinal, rank, face),
         conversation=Conversation(conversation_id, subject, ref),
@@ -224,6 +224,7 @@ def _told(row: Row) -> Told:
         counts=state in _COUNTING,
         waits=state in _WAITING and not unsure,
         recalled=state is State.RECALLED,
+        sent_at=ended_at if state is State.SENT else None,
     )
 
 

@@ -82,8 +82,8 @@ class Failure:
     """Only the least of it is said from now on."""
     target_retry_at: datetime | None
     """Before then nothing is sent to the target; None where the failure is the row's own."""
-    expired_from: datetime
-    """Where the target has failed since then, rows that were decided up to then are given up along with this one."""
+    expired_from: datetime | None
+    """Where the target has failed since then, rows that were decided up to then are given up; None spares them."""
 
 
 _NEXT = """
@@ -130,6 +130,11 @@ ON CONFLICT (name) DO UPDATE SET
     failures = failures + 1, failing_from = coalesce(failing_from, :at),
     blocked_from = coalesce(blocked_from, excluded.blocked_from),
     tried_at = :at, retry_at = :retry_at, last_error = :detail
+"""
+_EXPIRE = """
+UPDATE outbox SET state = 'dead', ended_at = :at, last_error = :detail, next_attempt_at = NULL
+WHERE target = :name AND state IN ('queued', 'blocked') AND created_at <= :expired
+    AND (SELECT failing_from FROM target WHERE name = :name) <= :expired
 """
 _TARGET_WELL = """
 INSERT INTO target (name, settings, tried_at, retry_at) VALUES (:name, '', :at, :retry_at)
@@ -216,12 +221,8 @@ class Outbox:
             return
         blocked = failure.state is State.BLOCKED
         self._db.execute(_TARGET_FAILED, {**terms, "retry_at": instant(failure.target_retry_at), "blocked": blocked})
-        self._db.execute(
-            "UPDATE outbox SET state = 'dead', ended_at = :at, last_error = :detail, next_attempt_at = NULL "
-            "WHERE target = :name AND state IN ('queued', 'blocked') AND created_at <= :expired "
-            "AND (SELECT failing_from FROM target WHERE name = :name) <= :expired",
-            {**terms, "expired": instant(failure.expired_from)},
-        )
+        if failure.expired_from is not None:
+            self._db.execute(_EXPIRE, {**terms, "expired": instant(failure.expired_from)})
 
     def next_due(self, at: datetime, busy: Collection[str] = ()) -> datetime | None:
         """When the next row may be leased, possibly in the past; None while nothing waits. `busy` targets are left out.

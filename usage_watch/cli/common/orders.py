@@ -61,10 +61,12 @@ def _word(
 
 def _over_at(database: Database, ids: Sequence[str]) -> dict[str, datetime]:
     """When each of these was last told to be over."""
+    from usage_watch.core.promise import said_over_at
     from usage_watch.store.alerts import AlertStore
 
-    ends = [each for each in AlertStore(database).told(ids) if each.notification.reason.ending]
-    return {end.notification.incident_id: end.decided_at for end in sorted(ends, key=lambda each: each.decided_at)}
+    told = AlertStore(database).told(ids)
+    over_at = {name: said_over_at(each for each in told if each.notification.incident_id == name) for name in ids}
+    return {name: at for name, at in over_at.items() if at is not None}
 
 
 def notes(word: Word, reader: Reader) -> Iterator[str]:
