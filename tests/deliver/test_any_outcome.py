@@ -83,7 +83,7 @@ class World:
             room.deliver()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(letters, min_size=1, max_size=7), st.integers(1, 7), st.lists(st.booleans(), max_size=8))
 def test_whatever_becomes_of_attempts(written: list[Letter], at_first: int, deaths: list[bool]) -> None:
     world = World({f"ntf_{number}": list(each.script) for number, each in enumerate(written)}, deaths)

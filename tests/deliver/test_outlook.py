@@ -15,6 +15,7 @@ from usage_watch.deliver.outlook import (
     BLOCKED_WAIT,
     EXPIRES_AFTER,
     FIRST_WAIT,
+    KEEPS_PLACE,
     LEAST_ATTEMPTS,
     LONGEST_PAUSE,
     LONGEST_WAIT,
@@ -65,8 +66,8 @@ TABLE = [
     (Verdict.NOT_SENT, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, True)),
     (Verdict.AMBIGUOUS, False, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, True, False)),
     (Verdict.AMBIGUOUS, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, True, True)),
-    (Verdict.THROTTLED, False, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, False)),
-    (Verdict.THROTTLED, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, True)),
+    (Verdict.THROTTLED, False, (State.QUEUED, NO_TIME, FIRST_WAIT, False, False)),
+    (Verdict.THROTTLED, True, (State.QUEUED, NO_TIME, FIRST_WAIT, False, True)),
     (Verdict.SERVER, False, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, False)),
     (Verdict.SERVER, True, (State.QUEUED, FIRST_WAIT, FIRST_WAIT, False, True)),
     (Verdict.REJECTED, False, (State.QUEUED, NO_TIME, None, False, True)),
@@ -96,7 +97,8 @@ def test_a_row_waits_up_to_a_quarter_of_an_hour_and_its_target_a_minute(verdict:
     doubled = 2 ** min(number, 20)
     for jitter in (0.0, 0.5, 1.0):
         found = of(verdict, attempts=number, failures=number - 1, jitter=jitter)
-        assert wait(found) == timedelta(seconds=min(doubled, 900)) * jitter
+        if verdict is not Verdict.THROTTLED or number > KEEPS_PLACE:
+            assert wait(found) == timedelta(seconds=min(doubled, 900)) * jitter
         assert pause(found) == timedelta(seconds=min(doubled, 60)) * jitter
 
 
@@ -124,14 +126,31 @@ def test_no_number_of_failures_is_too_much(longest: timedelta) -> None:
 @pytest.mark.parametrize("jitter", [0.0, 1.0])
 def test_who_says_how_long_is_believed(verdict: Verdict, seconds: float, jitter: float) -> None:
     asked = timedelta(seconds=seconds)
-    found = of(verdict, asked, attempts=9, failures=9, jitter=jitter)
-    assert (wait(found), pause(found)) == (asked, asked)
+    assert pause(of(verdict, asked, attempts=9, failures=9, jitter=jitter)) == asked
 
 
 @pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.SERVER])
 def test_who_asks_for_no_patience_at_all_is_not_asked_without_end(verdict: Verdict) -> None:
-    found = of(verdict, NO_TIME, jitter=0.5)
-    assert (wait(found), pause(found)) == (FIRST_WAIT / 2, FIRST_WAIT / 2)
+    assert pause(of(verdict, NO_TIME, jitter=0.5)) == FIRST_WAIT / 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "asked"),
+    [(Verdict.THROTTLED, None), (Verdict.THROTTLED, 7 * SECOND), (Verdict.SERVER, NO_TIME), (Verdict.SERVER, YEARS)],
+)
+@pytest.mark.parametrize("attempts", [1, KEEPS_PLACE])
+@pytest.mark.parametrize(
+    ("age", "back"), [(HOUR, -HOUR), (NO_TIME, NO_TIME), (-YEARS, NO_TIME)], ids=["old", "new", "of a clock set back"]
+)
+def test_who_is_told_to_wait_keeps_its_place_before_those_that_came_later(
+    verdict: Verdict, asked: timedelta | None, attempts: int, age: timedelta, back: timedelta
+) -> None:
+    assert wait(of(verdict, asked, attempts=attempts, age=age)) == back
+
+
+@pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.SERVER])
+def test_who_is_told_to_wait_again_and_again_steps_back(verdict: Verdict) -> None:
+    assert wait(of(verdict, SECOND, attempts=KEEPS_PLACE + 1, age=HOUR)) == FIRST_WAIT * 2**KEEPS_PLACE
 
 
 @pytest.mark.parametrize("asked", [YEARS, timedelta.max], ids=["years", "for ever"])
@@ -150,9 +169,7 @@ def test_who_asks_for_no_patience_at_all_is_not_asked_without_end(verdict: Verdi
 def test_who_asks_for_years_gets_what_is_left_but_no_less_than_a_quarter_of_an_hour(
     asked: timedelta, attempts: int, age: timedelta, left: timedelta
 ) -> None:
-    found = of(Verdict.THROTTLED, asked, age=age, attempts=attempts)
-    assert pause(found) == left
-    assert wait(found) == (left if found.state is State.QUEUED else None)
+    assert pause(of(Verdict.THROTTLED, asked, age=age, attempts=attempts)) == left
 
 
 # ---- the end --------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from kills import receivers
 from kills.hearing import MAILED, TARGETS, Heard
 from kills.receivers import Ears
 from tests.fakes.scripted_http import Answer, Request, Step
-from tests.fakes.slack_api import TOKEN, refusal
+from tests.fakes.slack_api import TOKEN
 from tests.fakes.smtp_server import Mail
 from tests.journeys.office import SECRET, Office, job, opened
 from usage_watch.clock import STEPPED, SteppedClock
@@ -41,7 +41,7 @@ def use(model: str, start: int, end: int, credits_per_hour: int = 9_000) -> Runa
     return Runaway("priya.nair@example.com", model, hour(start), end - start, credits_per_hour)
 
 
-STORY = (use(OPUS, 6, 42), use(SONNET, 9, 16), use(GPT, 20, 22), use(SONAR, 26, 44), use(SONAR, 30, 33, 15_000))
+STORY = (use(OPUS, 6, 38), use(SONNET, 9, 16), use(GPT, 20, 22), use(SONAR, 26, 40), use(SONAR, 30, 33, 15_000))
 """The second and third end while a channel is dead, the last begins then, and rises; the first goes on all the time."""
 
 
@@ -139,7 +139,7 @@ def house(folder: Path) -> Iterator[House]:
     ears = Ears(SteppedClock(folder / "clock").now, lambda what: None)
     ops, finance, pager = Ops(ears), receivers.Finance(ears), Pager(ears)
     with opened(
-        folder, scenario, hour(0.1), RULE, backfill="2d", poll_every="1h", slack=ops, mail=finance, pager=pager
+        folder, scenario, hour(5.1), RULE, backfill="2d", poll_every="1h", slack=ops, mail=finance, pager=pager
     ) as office:
         office.start()
         yield House(office, ears, ops, finance, pager, folder)
@@ -149,7 +149,7 @@ def house(folder: Path) -> Iterator[House]:
 
 # ---- dead for a day -------------------------------------------------------------------------------------------------
 
-DEAD, BACK, END = 12, 36, 50
+DEAD, BACK, END = 12, 36, 46
 EARLIER, LATER = timedelta(minutes=5), timedelta(minutes=65)
 """A wake for a dead channel takes a poll along that is due in seconds: so what settles may be seen one poll later."""
 NOTICED = timedelta(minutes=80)
@@ -181,7 +181,6 @@ BLOWS = {
     "nobody listens": Blow("finance", lambda it: it.finance.gate.refuse(), lambda it: it.finance.gate.open()),
     "503": refusing("ops", Answer(503), blocks=False),
     "404": refusing("pager", Answer(404), blocks=True),
-    "invalid_auth": refusing("ops", refusal("invalid_auth"), blocks=True),
 }
 
 

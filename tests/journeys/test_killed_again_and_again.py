@@ -143,7 +143,9 @@ def _check(slack: SlackApi, mail: SmtpServer, pager: WebhookReceiver) -> None:
     posts = [message.payload["metadata"]["event_payload"] for message in slack.messages.values()]
     assert once((post["reason"], post["id"]) for post in posts) == ["fired", "resolved"]
     parent, *_ = slack.messages.values()
-    threads = {m.thread_ts for m in slack.messages.values() if m.payload["metadata"]["event_payload"]["reason"] != "fired"}
+    threads = {
+        m.thread_ts for m in slack.messages.values() if m.payload["metadata"]["event_payload"]["reason"] != "fired"
+    }
     assert threads == {parent.ts}
     assert len(once((each.read["Subject"], each.read["Message-ID"]) for each in mail.mails)) == 2
     bodies = [(request.json["reason"], request.headers["webhook-id"]) for request in pager.requests]

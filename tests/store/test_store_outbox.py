@@ -387,7 +387,8 @@ def test_a_refusal_frees_what_was_blocked_of_its_target_too(queue: Queue) -> Non
 def fails_from(queue: Queue, when: datetime) -> None:
     """A first message for `ops`, which fails it."""
     queue.put(0, "cnv_0", when=at(-80))
-    queue.box.record_failure(queue.one(when), when, failure(State.QUEUED, at(99), target_retry_at=when))
+    failed = failure(State.QUEUED, at(99), target_retry_at=when, expired_from=None)
+    queue.box.record_failure(queue.one(when), when, failed)
 
 
 @pytest.mark.parametrize(

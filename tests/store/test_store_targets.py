@@ -172,6 +172,38 @@ def test_a_channel_is_pardoned_on_request(office: Office) -> None:
     assert [row.id for row in office.box.lease(at(0))] == ["ntf_1"]
 
 
+@pytest.mark.parametrize("pause", [HOUR, None], ids=["too old", "refused"])
+def test_what_was_given_up_and_may_have_arrived_keeps_its_id(office: Office, pause: timedelta | None) -> None:
+    """Said anew it would have another: its reader could not tell the copy."""
+    office.put(1)
+    office.fails(State.QUEUED, at(0), at(0), pause=timedelta(), unsure=True)
+    office.fails(State.DEAD, None, at(1), pause=pause)
+    assert office.targets.pardon("ops") == 1
+    assert not office.recalled(1)
+    stored = office.stored(1)
+    assert (stored.state, stored.next_attempt_at, stored.ended_at) == (State.QUEUED, at(0), None)
+    assert office.state() == TargetState("ops", waiting=1, waiting_from=at(0)), "it is not given up any more"
+    (row,) = office.box.lease(at(2))
+    assert (row.id, row.unsure) == ("ntf_1", True)
+
+
+def test_of_what_was_given_up_only_what_never_arrived_is_said_anew(office: Office) -> None:
+    for number, unsure in ((1, True), (2, False), (3, True)):
+        office.put(number)
+        office.fails(State.DEAD, None, at(0), pause=None, unsure=unsure)
+    assert office.targets.keep({"ops": "another", "pager": "b"}, at(1)) == 3
+    assert [office.recalled(number) for number in (1, 2, 3)] == [False, True, False]
+    assert office.targets.pardon("ops") == 0, "all have had their chance"
+
+
+def test_a_pardon_is_of_one_channel(office: Office) -> None:
+    for number, unsure in ((1, True), (2, False)):
+        office.put(number, "pager")
+        office.fails(State.DEAD, None, at(0), pause=None, unsure=unsure)
+    assert office.targets.pardon("ops") == 0
+    assert [office.stored(number).state for number in (1, 2)] == [State.DEAD, State.DEAD]
+
+
 def test_a_pardon_does_not_touch_what_is_on_its_way_or_sent(office: Office) -> None:
     office.put(1)
     office.sends(at(0))
@@ -222,6 +254,28 @@ def test_what_was_undeliverable_is_said_anew_when_its_channel_comes_back(office:
     assert office.recalled(1)
     assert not office.recalled(2)
     assert office.state() == TargetState("ops")
+
+
+def test_what_was_on_its_way_to_a_channel_that_was_removed_goes_on_when_it_comes_back(office: Office) -> None:
+    """Nobody knows whether it arrived; of what waited it is known."""
+    office.put(1)
+    office.put(2)
+    assert [row.id for row in office.box.lease(at(0))] == ["ntf_1"]
+    office.targets.keep({"pager": "b"}, at(0))
+    assert [office.stored(number).state for number in (1, 2)] == [State.UNDELIVERABLE, State.UNDELIVERABLE]
+    assert office.targets.keep({"ops": "a", "pager": "b"}, at(1)) == 2
+    assert [office.recalled(number) for number in (1, 2)] == [False, True]
+    (row,) = office.box.lease(at(1))
+    assert (row.id, row.attempts, row.unsure) == ("ntf_1", 2, True)
+
+
+def test_what_was_in_doubt_before_its_channel_was_removed_stays_so(office: Office) -> None:
+    office.put(1)
+    office.fails(State.QUEUED, at(0), at(0), unsure=True)
+    office.targets.keep({"pager": "b"}, at(0))
+    office.targets.keep({"ops": "a", "pager": "b"}, at(1))
+    (row,) = office.box.lease(at(1))
+    assert row.unsure
 
 
 def test_what_was_decided_for_a_channel_before_it_was_known_is_kept(newborn: Office) -> None:

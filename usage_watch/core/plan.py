@@ -121,8 +121,7 @@ def _cases(
             routed=name in routed,
             ended_now=ended_now,
             remind=terms.remind.get(incident.rule.id),
-            known=ack is not None
-            and ack.stands(incident, said_over_at(each for records in told.values() for each in records)),
+            known=ack is not None and ack.stands(incident, over_at),
             silences=silences,
             now=now,
         )

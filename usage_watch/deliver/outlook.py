@@ -14,6 +14,8 @@ LONGEST_PAUSE = timedelta(minutes=1)
 BLOCKED_WAIT = timedelta(hours=1)
 """After which a target is tried again that somebody must mend first."""
 EXPIRES_AFTER = timedelta(hours=72)
+KEEPS_PLACE = 3
+"""So many attempts: a message that its target never takes must not hold up all others."""
 LEAST_ATTEMPTS = 12
 """So often a message, or its target, is tried before it is given up for its age: nobody may have been there to send."""
 
@@ -30,7 +32,12 @@ def outlook(row: OutboxRow, attempt: Attempt, now: datetime, jitter: float) -> F
         return _failure(row, attempt, State.DEAD, None, _target_wait(row, attempt, now, jitter), now)
     if attempt.verdict is Verdict.CONFIGURATION:
         return _failure(row, attempt, State.BLOCKED, BLOCKED_WAIT, BLOCKED_WAIT, now)
-    wait = _asked_for(row, attempt, now, jitter) or backoff(row.attempts, LONGEST_WAIT, jitter)
+    # Who is told to wait keeps its place before those that came later; else, and if it is told so again and again, what
+    # failed steps back behind them.
+    told_to_wait = attempt.verdict is Verdict.THROTTLED or attempt.retry_after is not None
+    keeps_place = told_to_wait and row.attempts <= KEEPS_PLACE
+    back = min(row.created_at - now, timedelta())
+    wait = back if keeps_place else backoff(row.attempts, LONGEST_WAIT, jitter)
     return _failure(row, attempt, State.QUEUED, wait, _target_wait(row, attempt, now, jitter), now)
 
 

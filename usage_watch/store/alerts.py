@@ -59,8 +59,11 @@ WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('queued', 'blocked') 
 RETURNING conversation_id, created_at
 """
 _ATTEMPTS = """
-SELECT id, target, reason, state, attempts, created_at, attempted_at, next_attempt_at, ended_at, last_error
-FROM outbox WHERE id IN (SELECT outbox_id FROM notification WHERE incident_id = ?) ORDER BY seq
+SELECT id, target, reason, state, attempts, created_at, attempted_at,
+       CASE WHEN state IN ('queued', 'blocked') THEN max(next_attempt_at, coalesce(retry_at, 0)) END,
+       ended_at, outbox.last_error
+FROM outbox LEFT JOIN target ON name = target
+WHERE id IN (SELECT outbox_id FROM notification WHERE incident_id = ?) ORDER BY seq
 """
 
 

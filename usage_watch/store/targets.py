@@ -86,14 +86,18 @@ class TargetStore:
             "UPDATE outbox SET state = 'queued', next_attempt_at = created_at WHERE target = ? AND state = 'blocked'",
             (name,),
         )
-        # What may have arrived goes as it was, so that a copy has the same id.
+        # What may have arrived goes as it was, so that a copy has the same id; but never after what came behind it.
         unsure = self._db.execute(
             "UPDATE outbox SET state = 'queued', next_attempt_at = created_at, ended_at = NULL "
-            "WHERE target = ? AND state IN ('dead', 'undeliverable') AND unsure = 1",
+            "WHERE target = ? AND state IN ('dead', 'undeliverable') AND unsure = 1 AND NOT EXISTS ("
+            "SELECT 1 FROM outbox AS later WHERE later.conversation_id = outbox.conversation_id "
+            "AND later.seq > outbox.seq AND later.state = 'sent')",
             (name,),
         )
         said_anew = self._db.execute(
-            "UPDATE outbox SET state = 'recalled' WHERE target = ? AND state IN ('dead', 'undeliverable')", (name,)
+            "UPDATE outbox SET state = 'recalled' "
+            "WHERE target = ? AND state IN ('dead', 'undeliverable') AND unsure = 0",
+            (name,),
         )
         return blocked + unsure + said_anew
 
