@@ -141,14 +141,15 @@ class Cycle:
         return min(at for at in (poll_at, due_at, news_at, turned_at) if at is not None)
 
 
-Health = tuple[tuple[str, bool, bool, int], ...]
-"""Of each channel: is it blocked, does it fail and lag, how many of its messages were given up."""
+Health = tuple[tuple[str, bool, bool, bool, int], ...]
+"""Of each channel: is it blocked, does it fail and lag, does it lag at all, how many of its messages were given up."""
 
 
 def _health(targets: Iterable[TargetState], now: datetime) -> Health:
+    lagging = ((each, each.lags(now)) for each in targets)
     return tuple(
-        (each.name, each.blocked_from is not None, each.failing_from is not None and each.lags(now), len(each.given_up))
-        for each in targets
+        (each.name, each.blocked_from is not None, lags and each.failing_from is not None, lags, len(each.given_up))
+        for each, lags in lagging
     )
 
 

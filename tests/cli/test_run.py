@@ -98,7 +98,7 @@ def test_a_message_that_is_not_taken_ends_with_4(cli: Cli, rules: Path, monkeypa
         pager.script.append(Answer(404))
         ran = cli("run", "--once")
     assert ran.code == 4
-    assert ran.out.startswith("🟠 pager: takes nothing since"), "that it fails is told through another"
+    assert ran.out.startswith("🟠 pager: has taken nothing since"), "that it fails is told through another"
     assert [re.search(r"answered (\d+)", line)[1] for line in ran.err.splitlines()] == ["404"]  # type: ignore[index]
     assert all(line.startswith("usage-watch: pager: ") for line in ran.err.splitlines())
 

@@ -521,6 +521,22 @@ def test_a_flood_of_facts_is_cut() -> None:
     assert len(news(message(notice(evidence=flood))).entries[0].reasons) == 12
 
 
+def test_what_waited_for_a_day_says_its_times_as_they_are_read() -> None:
+    fresh = message(notice(), data_until=NOON + 2 * HOUR)
+    late = replace(fresh, said_at=fresh.decided_at + timedelta(days=1, seconds=20))
+    assert "since 13:00" in news(fresh).line
+    assert "since Sun 22 Nov 13:00" in news(late).line
+    footer = news(late).footer[1]
+    assert footer == "data until Sun 22 Nov 15:00, 1 d old"
+
+
+def test_when_it_was_learned_does_not_depend_on_when_it_is_said() -> None:
+    fresh = message(notice(Reason.RETRACTED))
+    late = replace(fresh, said_at=fresh.decided_at + timedelta(days=1))
+    assert "learned 17:10" not in news(late).line
+    assert "learned Sun 22 Nov" in news(late).line
+
+
 def test_a_series_without_a_name_can_still_be_told() -> None:
     assert news(message(notice(labels={"Model": "\u200b"}))).line.startswith("🔴 (blank): 12,345")
 

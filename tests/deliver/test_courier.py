@@ -19,7 +19,7 @@ from tests.store.store_samples import NOON
 from usage_watch.channels import EmailSettings, WebhookSettings
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
 from usage_watch.core.message import Delivery
-from usage_watch.deliver.courier import Courier, Returned
+from usage_watch.deliver.courier import WAITED, Courier, Returned
 from usage_watch.errors import SecretError, UsageError
 from usage_watch.secret import SecretRef
 from usage_watch.store.outbox import OutboxRow
@@ -75,6 +75,15 @@ def test_a_message_is_delivered_with_all_that_is_known_of_it() -> None:
         found.bring(row)
     plain = Delivery(ROW.id, ROW.message, ROW.conversation, 1, NOON, unsure=False, minimal=False)
     assert sender.taken == [plain, replace(plain, attempt=3, unsure=True, minimal=True)]
+
+
+def test_what_waited_is_put_in_words_as_of_now() -> None:
+    sender = OwnSender()
+    decided_at = NOON - WAITED
+    waited = replace(ROW, message=replace(ROW.message, decided_at=decided_at))
+    with hired(OwnChannel(lambda environ: sender)) as found:
+        found.bring(waited)
+    assert [each.message for each in sender.taken] == [replace(waited.message, said_at=NOON)]
 
 
 def test_a_secret_that_cannot_be_read_is_for_somebody_to_mend_and_read_anew_each_time() -> None:

@@ -152,7 +152,7 @@ def house(folder: Path) -> Iterator[House]:
 DEAD, BACK, END = 12, 36, 46
 EARLIER, LATER = timedelta(minutes=5), timedelta(minutes=65)
 """A wake for a dead channel takes a poll along that is due in seconds: so what settles may be seen one poll later."""
-NOTICED = timedelta(minutes=80)
+NOTICED = timedelta(minutes=16)
 """At the longest: the wait for another attempt, and for another poll."""
 MISSED = [(SONNET, "resolved"), (GPT, "fired_and_ended"), (OPUS, "reminder"), (SONAR, "fired")]
 """What is said when it is back: no more than one word about each."""

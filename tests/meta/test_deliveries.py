@@ -122,8 +122,8 @@ def test_no_cycle_alone_changes_anything_of_it(state: TargetState) -> None:
 @pytest.mark.parametrize(
     ("state", "limit", "summary"),
     [
-        (BLOCKED, 0, "takes nothing since 09:10, and will not before something is changed"),
-        (LATE, 15, "messages wait since 09:00, over the limit of 15 min"),
+        (BLOCKED, 0, "has taken nothing since 09:10, and will not before something is changed"),
+        (LATE, 15, "messages have waited since 09:00, over the limit of 15 min"),
         (LOST, 0, "1 message given up since 09:00, and not sent again"),
         (target(lost=[0, 1, 2]), 0, "3 messages given up since 09:00, and not sent again"),
     ],

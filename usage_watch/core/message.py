@@ -148,6 +148,13 @@ class Message:
     """End of the newest bucket with usage in the feed that was judged: how fresh the data was."""
     test: bool = False
     """Sent by `channels test`: a real message about nothing."""
+    said_at: datetime | None = None
+    """When it is put in words, where it waited so long that this makes a difference."""
+
+    @property
+    def as_of(self) -> datetime:
+        """What is now to whoever reads it."""
+        return self.said_at or self.decided_at
 
 
 @dataclass(frozen=True, slots=True)

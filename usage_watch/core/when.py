@@ -32,7 +32,7 @@ class Times:
 
 def times(notice: Notice, message: Message, *, by_days: bool) -> Times:
     """The times of one notice, as they are read in the message's zone. The source's days are UTC days."""
-    zone, now = ZoneInfo(message.zone), message.decided_at
+    zone, now = ZoneInfo(message.zone), message.as_of
     began_at, ended_at = notice.started_at, notice.ended_at or now
     began, ended, whole = local_time(began_at, zone, now), local_time(ended_at, zone, now), zone
     if by_days:
@@ -47,7 +47,7 @@ def times(notice: Notice, message: Message, *, by_days: bool) -> Times:
         lasted=spell_duration(ended_at - began_at),
         stands=_roughly(now - began_at),
         worst=span(notice.evidence.from_at, notice.evidence.until_at, _UTC if by_days else zone, now),
-        learned=local_time(now, zone, now) if is_news else None,
+        learned=local_time(message.decided_at, zone, now) if is_news else None,
     )
 
 

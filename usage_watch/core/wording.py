@@ -131,9 +131,9 @@ def _footer(message: Message, ordered: Sequence[Notice]) -> Iterator[str]:
 def _freshness(message: Message) -> str:
     if message.data_until is None:
         return "no data yet"
-    until = local_time(message.data_until, ZoneInfo(message.zone), message.decided_at)
-    age = max(timedelta(), message.decided_at - message.data_until)
-    return f"data until {until}, {spell_duration(age)} old"
+    until = local_time(message.data_until, ZoneInfo(message.zone), message.as_of)
+    age = max(timedelta(), message.as_of - message.data_until)
+    return f"data until {until}, {spell_duration(age - age % timedelta(minutes=1))} old"
 
 
 def _entries(ordered: Sequence[Notice], message: Message) -> Iterator[Entry]:

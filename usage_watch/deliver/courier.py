@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from queue import SimpleQueue
 from threading import Thread
 
@@ -15,6 +15,9 @@ from usage_watch.core.message import Delivery
 from usage_watch.errors import UsageWatchError
 from usage_watch.failpoints import passing
 from usage_watch.store.outbox import OutboxRow
+
+WAITED = timedelta(minutes=1)
+"""A message that is sent so much later than it was decided says its times and ages as they are then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,8 @@ class Courier:
 
 
 def _attempt(sender: Sender, row: OutboxRow, now: datetime) -> Attempt:
-    delivery = Delivery(
-        row.id, row.message, row.conversation, row.attempts, now, unsure=row.unsure, minimal=row.minimal
-    )
+    message = row.message if now - row.message.decided_at < WAITED else replace(row.message, said_at=now)
+    delivery = Delivery(row.id, message, row.conversation, row.attempts, now, unsure=row.unsure, minimal=row.minimal)
     passing("send")
     try:
         attempt = sender.send(delivery)

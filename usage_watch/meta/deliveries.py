@@ -52,7 +52,7 @@ def _blocked(state: TargetState, reader: Reader) -> Iterator[Happening]:
     seen = _lasting(
         since,
         limit=timedelta(),
-        summary=f"takes nothing since {reader.time(since)}, and will not before something is changed",
+        summary=f"has taken nothing since {reader.time(since)}, and will not before something is changed",
         facts=(
             *_standing(state, reader),
             Fact("What it means", "Messages are kept in order; what still waits after 72 h is given up"),
@@ -79,7 +79,7 @@ def _lagging(state: TargetState, known_since: datetime | None, reader: Reader) -
     seen = _lasting(
         since,
         limit=LAGS_AFTER,
-        summary=f"messages wait since {reader.time(since)}, over the limit of {spell_duration(LAGS_AFTER)}",
+        summary=f"messages have waited since {reader.time(since)}, over the limit of {spell_duration(LAGS_AFTER)}",
         facts=(
             *_standing(state, reader),
             Fact(

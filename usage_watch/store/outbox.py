@@ -108,8 +108,9 @@ SELECT seq, attempts FROM (
 # Found outside of a transaction: who leased it meanwhile has counted an attempt.
 _LEASE = """
 UPDATE outbox SET state = 'leased', lease_until = :until, attempts = attempts + 1, attempted_at = :at
-WHERE (seq, attempts) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:due))
-    AND state IN ('queued', 'leased', 'blocked')
+WHERE seq IN (SELECT json_extract(value, '$[0]') FROM json_each(:due))
+    AND (seq, attempts) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:due))
+    AND +state IN ('queued', 'leased', 'blocked')
 RETURNING seq
 """
 _LEASED = """
@@ -146,8 +147,11 @@ SELECT target, state, count(*) FROM outbox
 WHERE state IN ('queued', 'leased', 'blocked') OR (state IN ('dead', 'undeliverable') AND ended_at >= ?)
 GROUP BY target, state
 """
-_RELEASE_BLOCKED = """
-UPDATE outbox SET state = 'queued', next_attempt_at = :at WHERE target = :name AND state = 'blocked'
+# Once a target is back, what waits goes in the order in which it was decided, and not in that of the attempts.
+_BACK = """
+UPDATE outbox SET state = 'queued', next_attempt_at = created_at
+WHERE target = :name AND state IN ('queued', 'blocked')
+    AND (state = 'blocked' OR (SELECT failures FROM target WHERE name = :name) >= 3)
 """
 
 
@@ -195,8 +199,8 @@ class Outbox:
             )
             self._db.execute("UPDATE conversation SET ref = coalesce(?, ref) WHERE id = ?", (ref, row.conversation.id))
             terms = {"name": row.target, "at": instant(at), "retry_at": instant(at + pace)}
+            self._db.execute(_BACK, terms)
             self._db.execute(_TARGET_WELL, terms)
-            self._db.execute(_RELEASE_BLOCKED, terms)
 
     def record_failure(self, row: OutboxRow, at: datetime, failure: Failure) -> None:
         """Note that an attempt failed, and what follows. A row that was sent or given up meanwhile stays so."""
@@ -216,8 +220,8 @@ class Outbox:
     def _target_answered(self, name: str, at: datetime, failure: Failure) -> None:
         terms = {"name": name, "at": instant(at), "detail": failure.detail}
         if failure.target_retry_at is None:
+            self._db.execute(_BACK, terms)
             self._db.execute(_TARGET_WELL, {**terms, "retry_at": instant(at)})
-            self._db.execute(_RELEASE_BLOCKED, terms)
             return
         blocked = failure.state is State.BLOCKED
         self._db.execute(_TARGET_FAILED, {**terms, "retry_at": instant(failure.target_retry_at), "blocked": blocked})

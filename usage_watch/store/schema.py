@@ -176,14 +176,14 @@ CREATE TABLE outbox (
     ended_at REAL  -- when it was sent, given up or recalled
 ) STRICT;
 CREATE INDEX outbox_unsent ON outbox (
-    conversation_id, seq, target, attempts, lease_until, next_attempt_at, attempted_at, created_at
+    conversation_id, seq, state, target, attempts, lease_until, next_attempt_at, attempted_at, created_at
 ) WHERE state IN ('queued', 'leased', 'blocked');
 CREATE INDEX outbox_state ON outbox (state, target);
 -- The oldest unsent row of each conversation (its columns go with min): the only one that may go next, and when.
 CREATE VIEW outbox_head AS
     SELECT min(seq) AS seq, target, attempts, coalesce(lease_until, next_attempt_at) AS due_at,
            coalesce(attempted_at, next_attempt_at) AS set_at
-    FROM outbox WHERE state IN ('queued', 'leased', 'blocked') GROUP BY conversation_id;
+    FROM outbox INDEXED BY outbox_unsent WHERE state IN ('queued', 'leased', 'blocked') GROUP BY conversation_id;
 CREATE INDEX outbox_given_up ON outbox (ended_at) WHERE state = 'dead';
 -- How it goes with each channel; `retry_at` holds all of its messages.
 CREATE TABLE target (
