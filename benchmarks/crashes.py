@@ -64,15 +64,18 @@ def _wrong(found: Survey) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Print one JSON object."""
+    """Print one JSON object; and what came of each story to standard error, as it comes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=1, help="seed of the first story; the others follow")
     parser.add_argument("--jobs", type=int, default=2, help="stories at a time")
     given = parser.parse_args()
     began = time.monotonic()
+    surveys: list[Survey] = []
     with Pool(given.jobs) as pool:
-        surveys = pool.map(told, range(given.first, given.first + given.seeds), chunksize=1)
+        for one in pool.imap_unordered(told, range(given.first, given.first + given.seeds)):
+            surveys.append(one)
+            print(json.dumps({"seed": one.seed, **summed([one])}), file=sys.stderr, flush=True)
     found = summed(surveys)
     print(json.dumps({**found, "passed": not found["wrong"], "seconds": round(time.monotonic() - began)}))
 

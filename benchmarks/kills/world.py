@@ -58,8 +58,8 @@ class Switch:
             self._kill()
             return
         timer = Timer(self._after_s, self._kill)
-        self._timers.append(timer)
         timer.start()
+        self._timers.append(timer)
 
     def wait(self) -> None:
         """Until it has killed; StoryError where what it waits for never comes."""

@@ -23,14 +23,16 @@ class Haste:
 
     def posted(self) -> None:
         """It will have passed soon."""
-        timer = Timer(SOON, self._pass)
-        self._timers.append(timer)
-        timer.start()
+        with self._lock:  # the run may just end
+            timer = Timer(SOON, self._pass)
+            timer.start()
+            self._timers.append(timer)
 
     def over(self) -> None:
         """The run has ended: nothing passes any more."""
-        while self._timers:
-            timer = self._timers.pop()
+        with self._lock:
+            timers, self._timers = self._timers, []
+        for timer in timers:
             timer.cancel()
             timer.join()
 
