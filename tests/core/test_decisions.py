@@ -98,7 +98,7 @@ def test_what_is_held_back_is_noted_once() -> None:
     silent = silenced(silence(2, 10))
     (noted,) = decided([OPEN], orders=silent)
     assert (noted.target, noted.reason, noted.told) == ("ops", FIRED, False)
-    assert noted.why == "ana silenced it (a load test): sil_1."
+    assert noted.why == "Silenced by ana (a load test): sil_1."
     assert decided([OPEN], before=[OPEN], held={noted}, orders=silent) == []
 
 
@@ -106,7 +106,7 @@ def test_what_another_silence_or_for_another_target_holds_back_is_noted_too() ->
     (first,) = decided([OPEN], orders=silenced(silence(2, 10)))
     other = silenced(silence(2, 10), silence(2, 12, id="sil_2"))
     (second,) = decided([OPEN], before=[OPEN], held={first}, orders=other)
-    assert second.why == "ana silenced it (a load test): sil_2."
+    assert second.why == "Silenced by ana (a load test): sil_2."
     rose = decided([incident(CRITICAL)], before=[OPEN], held={first}, orders=silenced(silence(2, 10)))
     assert [each.target for each in rose] == ["pager"]
 

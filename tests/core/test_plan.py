@@ -403,7 +403,7 @@ def fails(channel: str, kind: str = META) -> Incident:
     [
         (["ops", "pager"], "log", ["ops", "pager"]),
         (["ops", "pager"], "ops", ["pager"]),
-        (["ops"], "ops", ["log", "pager", "board"]),  # all others there are, though they hear nothing else
+        (["ops"], "ops", ["log", "pager", "board", "cluster"]),  # all others there are, though they hear nothing else
         ([], "ops", []),
         (["ops"], "gone", ["ops"]),
     ],

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.builders import at, evidence
+from usage_watch.core.hold import holding
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import RuleName, Severity
-from usage_watch.core.silence import Ack, Matcher, Operator, Silence, holding, parse_matcher
+from usage_watch.core.silence import Ack, Matcher, Operator, Silence, parse_matcher
 
 INCIDENT = Incident(
     id="inc_1",

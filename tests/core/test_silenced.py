@@ -92,7 +92,7 @@ def test_what_stands_where_it_was_told_is_kept_true_under_a_silence(
 
 def test_what_is_held_back_says_who_silenced_it_and_why() -> None:
     planned = plan_of(OPEN, orders=silenced(silence(2, 10)))
-    why = "ana silenced it (a load test): sil_1."
+    why = "Silenced by ana (a load test): sil_1."
     assert planned.held == (Decision("inc_1", "ops", FIRED, told=False, why=why),)
 
 

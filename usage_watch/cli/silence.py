@@ -31,7 +31,7 @@ _TIME = "2026-11-23T18:00, or 2026-11-23T18:00Z"
 
 @click.group(cls=Noun)
 def silence() -> None:
-    """What is not to be told for a while: add a silence, list them, end one.
+    """What is not to be told for a while: add a silence, list them, end one, try one out.
 
     A silence holds back that an alert is open, has risen or goes on; never that it is over. What is still open when
     the silence ends is told then.
@@ -205,6 +205,38 @@ def expire(session: Session, id: str) -> None:
             )
         held = about(found, AlertStore(database).incidents(now))
     print_facts(_ended(found, held, reader))
+
+
+@silence.command()
+@click.argument("matchers", nargs=-1, required=True, metavar="MATCHERS")
+@click.option(
+    "--since",
+    default="7d",
+    show_default=True,
+    metavar="TIME",
+    help="What it would have kept quiet since then: 30d, 2026-11-01 or 2026-11-01T14:00Z.",
+)
+@json_option
+@pass_session
+def preview(session: Session, matchers: Sequence[str], since: str, as_data: bool) -> None:
+    """Say what a silence would hold back; nothing is silenced.
+
+    That is what is open now, and how many of the alerts that somebody was told of lately it would have kept quiet.
+    Matchers are those of `silence add`.
+    """
+    from usage_watch.cli.common.times import Reader, since_at
+    from usage_watch.cli.preview import described, preview_json
+    from usage_watch.cli.preview import preview as previewed
+    from usage_watch.clock import open_clock
+
+    asked, now = _read(matchers), open_clock().now()
+    start_at, config = since_at(since, now), session.config()
+    with session.reading(config) as database:
+        found = previewed(_checked(asked, config), database, start_at)
+    if as_data:
+        print_json(preview_json(found))
+    else:
+        print_facts(described(found, Reader(config.timezone, now)))
 
 
 def _ended(old: Silence, held: Sequence[Incident], reader: Reader) -> Iterator[tuple[str, str]]:

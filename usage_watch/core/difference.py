@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TypeVar
 
+from usage_watch.core.hold import Hold, heard_from, holding
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Reason, Severity
+from usage_watch.core.mute import says_muted
 from usage_watch.core.promise import Decision, Notification, Target, Told
-from usage_watch.core.silence import Silence, holding
 
 Item = TypeVar("Item")
 
@@ -23,8 +24,8 @@ RAREST_REMINDER = timedelta(days=7)
 """Reminders come ever more rarely, but not more rarely than this, unless that was asked for."""
 
 _NEWS = frozenset({Reason.FIRED, Reason.ESCALATED, Reason.FIRED_AND_ENDED})
-_SILENCED = _NEWS | {Reason.REMINDER}
-"""What a silence holds back; never an end of what was told."""
+HELD_BACK = _NEWS | {Reason.REMINDER}
+"""What silences and mutes hold back; never an end of what was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Say:
 
     notification: Notification | None = None
     held: Decision | None = None
-    """What a silence holds back."""
+    """What a silence or a mute holds back."""
     again_at: datetime | None = None
     """The next instant at which there is more to tell, though nothing happens."""
 
@@ -56,18 +57,18 @@ class Case:
     """To the first reminder; None for none."""
     known: bool
     """Somebody acknowledged the incident as it stands."""
-    silences: Sequence[Silence]
-    """Those that cover the incident, whenever."""
+    holds: Sequence[Hold]
+    """Silences and mutes that cover the incident, whenever."""
+    muted: bool
+    """A mute has held back that it came and went."""
     now: datetime
 
     def say(self) -> Say:
         """An open incident is told to whom its severity is routed; its end to exactly those who were told."""
-        reason, silence = self._news(), holding(self.silences, self.incident, self.now)
-        if reason in _SILENCED and silence is not None:
-            why = f"{silence.author} silenced it ({silence.reason}): {silence.id}."
-            held = Decision(self.incident.id, self.name, reason, told=False, why=why)
-            then = replace(self, ended_now=False, now=self._heard_from(self.now))
-            return Say(self._notification(self._correction()), held, then.now if then._news() else None)
+        reason, hold = self._news(), holding(self.holds, self.incident, self.now)
+        if reason in HELD_BACK and hold is not None:
+            held = Decision(self.incident.id, self.name, reason, told=False, why=hold.why)
+            return Say(self._notification(self._correction()), held, self._told_at(held))
         reminder_at = self._reminder_at(reason)
         again_at = None if reminder_at is None else self._heard_from(reminder_at)
         return Say(self._notification(reason or self._correction()), again_at=again_at)
@@ -84,11 +85,17 @@ class Case:
         ordinal = 1 + sum(each.notification.reason is reason for each in self.told)
         return Notification(self.incident.id, self.name, reason, ordinal, self.incident.rank, self.incident.face)
 
-    def _heard_from(self, at: datetime) -> datetime:
-        """The first instant from then on at which no silence holds it back."""
-        while silence := holding(self.silences, self.incident, at):
-            at = silence.ends_at
-        return at
+    def _told_at(self, held: Decision) -> datetime | None:
+        """When what is held back is told; None where it is no news any more by then."""
+        free_at = self._heard_from(self.now)
+        if free_at is None:
+            return None
+        then = replace(self, ended_now=False, muted=self.muted or came_and_went_muted(held), now=free_at)
+        return free_at if then._news() else None
+
+    def _heard_from(self, at: datetime) -> datetime | None:
+        """The first instant from then on at which nothing holds it back; None where there is none."""
+        return heard_from(self.holds, self.incident, at)
 
     @property
     def _records(self) -> Sequence[Told]:
@@ -147,20 +154,24 @@ class Case:
         # Not 2 ** many: that would overflow after years of reminders.
         doubled: int = 2 ** min(len(reminded), 10)
         wait = min(self.remind * doubled, max(self.remind, RAREST_REMINDER))
-        ends = (each.ends_at for each in self.silences if each.from_at < each.ends_at)
-        return min([last_at + wait, *(at for at in ends if last_at < at)])
+        # The end of what comes again each week would remind as often as that, whatever was asked for.
+        ends = (each.over_at for each in self.holds)
+        return min([last_at + wait, *(at for at in ends if at is not None and last_at < at)])
 
     def _goes_on(self) -> bool:
-        """Whether it is open for all that is known, and somebody is to answer it who has not."""
+        """Whether it is open for all that is known, and somebody is to answer it who has not.
+
+        A target by state needs no reminder: it is told all the time.
+        """
         incident = self.incident
-        unanswered = self.routed and not self.known and not incident.quiet
+        unanswered = self.routed and not self.known and not incident.quiet and not self.target.by_state
         return incident.open and not incident.looks_over and unanswered
 
     # ---- once it is over ---------------------------------------------------------------------------------------
 
     def _late(self) -> Reason | None:
         """What ended before it could be told at its level is told once, where it still matters."""
-        if not (self.ended_now or self._owed) or self.incident.closed is not None:
+        if not (self.ended_now or self._owed or self._unmuted) or self.incident.closed is not None:
             return None
         worth = self.incident.severity is Severity.CRITICAL or self._ended_within(LATE_NEWS) or self._owed
         counted = [record.notification for record in self._records if record.counts]
@@ -170,6 +181,18 @@ class Case:
             each.reason.firing for each in _after_last(counted, [each.reason.ending for each in counted])
         )
         return Reason.FIRED_AND_ENDED if worth and not owes_its_end and self.incident.rank > told_rank else None
+
+    @property
+    def _unmuted(self) -> bool:
+        """It came and went critical under a mute, which is told once when nothing holds it back any more."""
+        incident = self.incident
+        if not self.muted or incident.ended_at is None or incident.severity is not Severity.CRITICAL:
+            return False
+        free_at = self._heard_from(max(incident.ended_at, incident.committed_at))
+        late = (each.notification for each in self._records if each.notification.reason is Reason.FIRED_AND_ENDED)
+        # What was given up counts here too: trying the same again each cycle would never end.
+        told = any(key.rank >= incident.rank for key in late)
+        return free_at is not None and self.now - free_at < CORRECTED_FOR and not told
 
     def _ending(self) -> Reason | None:
         """The end of an incident, for a target that was told of it and not yet of its end; once, even if given up."""
@@ -199,6 +222,11 @@ class Case:
 
     def _ended_within(self, span: timedelta) -> bool:
         return self.incident.ended_at is None or self.now - self.incident.ended_at < span
+
+
+def came_and_went_muted(held: Decision) -> bool:
+    """Whether this is what a mute held back of something that was over already."""
+    return held.reason is Reason.FIRED_AND_ENDED and says_muted(held.why)
 
 
 def _heard(records: Iterable[Told]) -> bool:

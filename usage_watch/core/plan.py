@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from usage_watch.core.difference import Case, Say
+from usage_watch.core.difference import Case, Say, came_and_went_muted
 from usage_watch.core.entry import META
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Severity
@@ -17,6 +17,9 @@ from usage_watch.core.silence import Orders
 
 Routes = Mapping[str, Mapping[Severity, Sequence[str]]]
 """For each rule's id the targets of each severity; a rule or severity left out is told to nobody."""
+
+_Muted = AbstractSet[tuple[str, str | None]]
+"""Incidents and targets: of what came and went, and a mute has held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Plan:
     recalled: frozenset[str] = frozenset()
     """Ids of posts that wait, and that nothing of has left: what they said is said anew, or is not true any more."""
     held: tuple[Decision, ...] = ()
-    """What would be told, but for a silence."""
+    """What would be told, but for a silence or a mute."""
     next_at: datetime | None = None
     """The next instant at which there would be more to tell, though nothing happens."""
 
@@ -50,16 +53,18 @@ def plan(
     told: Sequence[Told],
     terms: Terms,
     now: datetime,
+    held: Iterable[Decision] = (),
 ) -> Plan:
     """What is still to be told. Telling it makes the next plan empty.
 
     `before`: the incidents as the last cycle left them, by id. `told` is in the order in which it was promised,
-    whatever the clock said then: clocks are set back.
+    whatever the clock said then: clocks are set back. `held`: what was noted as held back already.
     """
-    says = _differences(incidents, before, told, terms, now)
+    muted = {(each.incident_id, each.target) for each in held if came_and_went_muted(each)}
+    says = _differences(incidents, before, told, muted, terms, now)
     recalled = _recalled(says, told)
     if recalled:
-        says = _differences(incidents, before, taken_back(told, recalled), terms, now)
+        says = _differences(incidents, before, taken_back(told, recalled), muted, terms, now)
     instants = [say.again_at for say in says if say.again_at is not None]
     return Plan(
         notifications=tuple(say.notification for say in says if say.notification is not None),
@@ -91,7 +96,12 @@ def _recalled(says: Iterable[Say], told: Iterable[Told]) -> frozenset[str]:
 
 
 def _differences(
-    incidents: Iterable[Incident], before: Mapping[str, Incident], told: Iterable[Told], terms: Terms, now: datetime
+    incidents: Iterable[Incident],
+    before: Mapping[str, Incident],
+    told: Iterable[Told],
+    muted: _Muted,
+    terms: Terms,
+    now: datetime,
 ) -> list[Say]:
     by_incident: dict[str, dict[str, list[Told]]] = defaultdict(lambda: defaultdict(list))
     for record in told:
@@ -100,16 +110,21 @@ def _differences(
         case.say()
         for incident in incidents
         if not incident.history
-        for case in _cases(incident, before.get(incident.id), by_incident[incident.id], terms, now)
+        for case in _cases(incident, before.get(incident.id), by_incident[incident.id], muted, terms, now)
     ]
 
 
 def _cases(
-    incident: Incident, before: Incident | None, told: Mapping[str, list[Told]], terms: Terms, now: datetime
+    incident: Incident,
+    before: Incident | None,
+    told: Mapping[str, list[Told]],
+    muted: _Muted,
+    terms: Terms,
+    now: datetime,
 ) -> Iterable[Case]:
     """One for each target that is to hear of the incident, or heard of it."""
     routed, ended_now = routed_to(incident, terms), _ended_now(incident, before)
-    silences = [silence for silence in terms.orders.silences if silence.covers(incident)]
+    holds = [hold for hold in terms.orders.holds if hold.covers(incident)]
     ack = terms.orders.acks.get(incident.id)
     over_at = said_over_at(each for records in told.values() for each in records)
     for name in dict.fromkeys([*routed, *told]):
@@ -122,7 +137,8 @@ def _cases(
             ended_now=ended_now,
             remind=terms.remind.get(incident.rule.id),
             known=ack is not None and ack.stands(incident, over_at),
-            silences=silences,
+            holds=holds,
+            muted=(incident.id, name) in muted,
             now=now,
         )
 

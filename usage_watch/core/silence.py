@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
 from usage_watch.core.incident import Incident
+from usage_watch.core.mute import Mute
 from usage_watch.core.plain import plain
 from usage_watch.core.selection import fold_label
 
@@ -145,19 +146,27 @@ class Silence:
         """When it ends, or ended; not before its start."""
         return max(self.from_at, min(self.until_at, self.expired_at or self.until_at))
 
+    @property
+    def over_at(self) -> datetime | None:
+        """When it is over; None for one that was ended before it began."""
+        return self.ends_at if self.from_at < self.ends_at else None
+
+    @property
+    def why(self) -> str:
+        """What a decision says that it holds back."""
+        return f"Silenced by {self.author} ({self.reason}): {self.id}."
+
     def in_force(self, now: datetime) -> bool:
         """Whether it holds something back at this time."""
         return self.from_at <= now < self.ends_at
 
+    def free_at(self, now: datetime) -> datetime:
+        """The first instant from `now` on at which it is not in force."""
+        return self.ends_at if self.in_force(now) else now
+
     def covers(self, incident: Incident) -> bool:
         """Whether the incident, as it stands, is what it is about."""
         return all(matcher.matches(incident) for matcher in self.matchers)
-
-
-def holding(silences: Iterable[Silence], incident: Incident, now: datetime) -> Silence | None:
-    """The silence that holds back what there is to say of an incident; of several, the one that does so longest."""
-    found = (each for each in silences if each.in_force(now) and each.covers(incident))
-    return max(found, key=lambda silence: silence.ends_at, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +194,10 @@ class Orders:
     """In force, to come, and ended lately."""
     acks: Mapping[str, Ack] = field(default_factory=dict)
     """The latest of each incident, by its id."""
+    mutes: Sequence[Mute] = ()
+    """Those of the rules file."""
+
+    @property
+    def holds(self) -> Sequence[Silence | Mute]:
+        """Whatever may hold something back."""
+        return [*self.silences, *self.mutes]
