@@ -33,6 +33,11 @@ def one(history: FeedHistory, since: datetime = START, **fields: Any) -> Finding
     return found
 
 
+def test_how_it_stands_is_how_long_nothing_was_used() -> None:
+    assert rule().latest(one(feed_history({"": [5, 0, 0, 0, 0]}))) == "no credits for 4 h"
+    assert rule().latest(one(feed_history({"": [0, 0, 0, 0, 0]}))) is None
+
+
 # ---- a total ---------------------------------------------------------------------------------------------------------
 
 
@@ -351,6 +356,11 @@ def test_the_look_back_reaches_the_days_that_say_what_was_usual() -> None:
     since = at(24 * 100)
     assert rule(quiet_for="2d").look_back(since, UTC_FILE) == since - timedelta(days=30)
     assert rule(quiet_for="2d", for_each="Model").look_back(since, UTC_FILE) == since - timedelta(days=56)
+
+
+def test_the_look_back_reaches_what_is_drawn_of_a_long_quiet() -> None:
+    since = at(24 * 100)
+    assert rule(quiet_for="16d", bucket="1d").look_back(since, UTC_FILE) == since - timedelta(days=48)
 
 
 @pytest.mark.parametrize(

@@ -124,11 +124,11 @@ def test_of_an_empty_feed_there_is_nothing_to_say(fields: dict[str, Any]) -> Non
     assert judged(empty(HOURLY), for_each="Model", **fields) == []
 
 
-def test_the_look_back_is_the_window_and_the_run() -> None:
+def test_the_look_back_is_the_window_and_the_run_and_what_is_drawn_before() -> None:
     rule = made("threshold", above=1, window="3h", for_="2h")
-    assert rule.look_back(at(10), UTC_FILE) == at(5)
+    assert rule.look_back(at(10), UTC_FILE) == at(5 - 23)
     days = made("threshold", above=1, window="7d", bucket="1d")
-    assert days.look_back(at(24 * 10), UTC_FILE) == at(24 * 2)
+    assert days.look_back(at(24 * 10), UTC_FILE) == at(24 * (2 - 23))
 
 
 # ---- below -----------------------------------------------------------------------------------------------------------

@@ -96,9 +96,9 @@ def test_hours_end_after_six_and_days_after_one(fields: dict[str, Any], buckets:
     assert zscore(**fields).resolve_buckets == buckets
 
 
-def test_the_look_back_is_two_baselines_with_their_embargo() -> None:
+def test_the_look_back_is_two_baselines_with_their_embargo_and_what_is_drawn_before() -> None:
     rule = zscore(baseline="7d", window="3h")
-    assert rule.look_back(at(24 * 30), UTC_FILE) == at(24 * 30) - timedelta(days=2 * 9 + 1, hours=3)
+    assert rule.look_back(at(24 * 30), UTC_FILE) == at(24 * 30) - timedelta(days=2 * 9 + 1, hours=3 + 23)
 
 
 # ---- scores ----------------------------------------------------------------------------------------------------------

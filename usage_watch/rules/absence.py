@@ -12,12 +12,13 @@ import numpy as np
 from pydantic import Field
 
 from usage_watch.core.episode import Findings, Level
-from usage_watch.core.message import Evidence, Fact, Severity
+from usage_watch.core.message import Drawn, Evidence, Fact, Severity
 from usage_watch.core.selection import Selected
 from usage_watch.core.series import DAY, FeedHistory, Flags, Floats, Ints
 from usage_watch.core.stats.windows import all_true, trailing_sum
 from usage_watch.core.units import Duration, from_epoch, local_time, quantity, span, spell_duration
 from usage_watch.rules.common import FileDefaults, Problem, Rule, buckets
+from usage_watch.rules.drawing import POINTS, drawn, stride_over, where_known
 from usage_watch.rules.evidence import around
 
 REMEMBERED: Final = 28 * DAY
@@ -37,6 +38,10 @@ class QuietFindings(Findings):
     """What an active day used on average, of the 28 that ended with that usage. Shape (n,)."""
     vouched: Flags
     """Whether all of the window is settled, not only old enough to be. Shape (n,)."""
+    series: Selected
+    """The whole series."""
+    first: int
+    """Index in `series` of the first finding."""
 
 
 class AbsenceRule(Rule):
@@ -77,7 +82,8 @@ class AbsenceRule(Rule):
     def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
         # Back to the last usage, and from there over the days that say how regular it was.
         quiet = timedelta(seconds=REMEMBERED) if self.for_each else self.quiet_for
-        return since - quiet - timedelta(seconds=REMEMBERED)
+        used = since - quiet - timedelta(seconds=REMEMBERED)
+        return min(used, since - timedelta(seconds=POINTS * self._stride * self.width))
 
     def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
         if not len(history.starts):
@@ -113,6 +119,8 @@ class AbsenceRule(Rule):
             used_at=np.where(use.last < 0, -1, history.starts[use.last])[judged],
             active_day=use.active_day[judged],
             vouched=all_true(settled, window)[judged],
+            series=series,
+            first=first,
         )
 
     def _was_in_use(self, use: _Use) -> Flags:
@@ -129,8 +137,7 @@ class AbsenceRule(Rule):
         return stop, "It was quiet for 28 days, and is not watched until it is used again."
 
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
-        if not isinstance(findings, QuietFindings):
-            raise TypeError("findings of an absence say when there was usage")
+        findings = _own(findings)
         until_at = from_epoch(int(findings.starts[index]) + findings.width)
         since = self._since(until_at - self.quiet_for, until_at + _READ_LATER, defaults)
         unsure = "" if findings.vouched[index] else f"; {_UNSURE}"
@@ -144,7 +151,31 @@ class AbsenceRule(Rule):
             limit=self.levels[rank - 1].limit,
             summary=f"no {self.unit} for {spell_duration(self.quiet_for)}, since {since}{unsure}",
             facts=(*self.narrowed(), *self._facts(findings, index, until_at, defaults)),
+            series=self._drawn(findings, index),
         )
+
+    def latest(self, findings: Findings) -> str | None:
+        used_at = int(_own(findings).used_at[-1])
+        quiet = timedelta(seconds=int(findings.starts[-1]) - used_at)
+        return f"no {self.unit} for {spell_duration(quiet)}" if used_at >= 0 else None
+
+    def _drawn(self, findings: QuietFindings, index: int) -> Drawn | None:
+        """What was used before and in the quiet, by so long that its silence can be seen: a third of the picture."""
+        stride, end = self._stride, findings.first + index + 1
+        shown = slice(max(0, end - POINTS * stride), end)
+        counts, known = findings.series.counts[shown], findings.series.known[shown]
+        return drawn(
+            f"{self.unit} in {spell_duration(timedelta(seconds=stride * self.width))}",
+            int(findings.starts[index]) + self.width,
+            self.width,
+            where_known(trailing_sum(counts, stride).astype(np.float64), all_true(known, stride)),
+            stride=stride,
+        )
+
+    @property
+    def _stride(self) -> int:
+        """Buckets that make one point of the picture."""
+        return stride_over(3 * buckets(self.quiet_for, self.width))
 
     def _facts(self, findings: QuietFindings, index: int, until_at: datetime, defaults: FileDefaults) -> Iterator[Fact]:
         used_at = int(findings.used_at[index])
@@ -162,6 +193,12 @@ class AbsenceRule(Rule):
     def _zone(self, defaults: FileDefaults) -> ZoneInfo:
         """The source's days are UTC days, whatever the file's zone."""
         return ZoneInfo("UTC") if self.width == DAY else defaults.zone
+
+
+def _own(findings: Findings) -> QuietFindings:
+    if not isinstance(findings, QuietFindings):
+        raise TypeError("findings of an absence say when there was usage")
+    return findings
 
 
 @dataclass(frozen=True, slots=True)

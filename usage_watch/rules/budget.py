@@ -18,6 +18,7 @@ from usage_watch.core.selection import Selected
 from usage_watch.core.series import DAY, FeedHistory
 from usage_watch.core.units import from_epoch, local_time, number, parse_percent, percent, quantity
 from usage_watch.rules.common import FileDefaults, Problem, Rule
+from usage_watch.rules.drawing import drawn, stride_over
 from usage_watch.rules.evidence import around
 from usage_watch.rules.period import CalendarPeriod, FixedPeriod, Period, periods_of
 
@@ -202,6 +203,14 @@ class BudgetRule(Rule):
             limit=self.levels[rank - 1].limit,
             summary=f"{spent}{part}, past the {percent(share / 100)} level",
             facts=tuple(self._facts(findings, span, until_at, defaults)),
+            series=drawn(
+                f"{self.unit} spent",
+                int(findings.starts[index]) + findings.width,
+                findings.width,
+                findings.values[: index + 1],
+                ((level.severity, level.limit) for level in self.levels),
+                stride=stride_over(index + 1),
+            ),
         )
 
     def _span(self, findings: Findings, defaults: FileDefaults) -> Span:

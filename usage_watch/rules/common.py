@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.episode import Findings, Level
-from usage_watch.core.message import Evidence, Fact, Severity
+from usage_watch.core.message import NAMED, Evidence, Fact, Severity
 from usage_watch.core.selection import MEMBER, Choice, Selected, Selection, select
 from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
+from usage_watch.core.template import Style, faults
 from usage_watch.core.units import Duration
 from usage_watch.rules.asking import Question, Refusal, ask
 from usage_watch.rules.fields import NAME, RemindEvery, Switch
@@ -131,7 +132,7 @@ class Rule(Strict):
 
     algorithm: ClassVar[int] = 1
     """Raised when the kind's judging changes, so that only then old incidents are judged as another rule's."""
-    later: ClassVar[frozenset[str]] = frozenset({"text", "max_incidents"})
+    later: ClassVar[frozenset[str]] = frozenset()
     """Fields of the contract that are not built yet; of those below, all but the value given."""
     later_values: ClassVar[Mapping[str, frozenset[str]]] = {}
     """Values, or keys inside of them, that are not built yet, by field."""
@@ -141,7 +142,11 @@ class Rule(Strict):
     kind: str
     """What the rule judges by."""
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """What messages call it; the id by default."""
+    """What messages call it, `$fields` as in `text`; the id by default."""
+    text: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """What messages say besides, in your words; `$$` is a dollar, and what begins with `$` is filled in:
+    `$rule` `$severity` `$series` `$member` `$dataset` `$value` `$unit` `$amount` `$limit`
+    `$window` `$since` `$summary`."""
     runbook: Annotated[str, Field(pattern=r"^https://\S+$", max_length=2000)] | None = None
     """An https link to what to do about it."""
     dataset: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$", examples=list(DATASETS))] = "credit_usage"
@@ -162,6 +167,8 @@ class Rule(Strict):
     """What stays open is told again after so long, doubling to 7d; or off. 24h by default; days and budgets: off."""
     max_series: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = 10_000
     """At most so many series of `for_each` are watched, the largest."""
+    max_incidents: Annotated[int, Field(ge=2, le=100, strict=True)] = NAMED
+    """At most so many incidents are named in one message; the rest are counted."""
     enabled: Switch = True
     """`no` is as good as removed."""
 
@@ -184,18 +191,31 @@ class Rule(Strict):
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
         """Say in words and numbers what was judged at a bucket, against the level of a rank."""
 
+    def whole(self, findings: Findings, start_at: int, end_at: int) -> float | None:
+        """What was counted in all between two instants (epoch seconds); None where no such sum is."""
+        return None
+
+    def latest(self, findings: Findings) -> str | None:
+        """How what is judged stands at the newest bucket, in words; None where the evidence says that."""
+        return None
+
     def problems(self) -> Iterator[Problem]:
         """What is wrong though each field alone is right; a kind adds its own."""
         answer = self.answer()
         if isinstance(answer, Refusal):
             yield Problem(answer.field, answer.message)
         yield from self._sums_twice()
+        yield from self._misspelled()
         for name, value in self.durations().items():
             if value is not None and (value <= timedelta(0) or value.total_seconds() % self.width):
                 bucket = "hours" if self.width == HOUR else "days"
                 yield Problem(
                     (name,), f"is not a whole number of buckets; this rule judges {bucket}, so write whole {bucket}"
                 )
+
+    def _misspelled(self) -> Iterator[Problem]:
+        for name, template in {"title": self.title, "text": self.text}.items():
+            yield from (Problem((name,), fault) for fault in faults(template or ""))
 
     def _sums_twice(self) -> Iterator[Problem]:
         known = DATASETS.get(self.dataset)
@@ -285,13 +305,18 @@ class Rule(Strict):
         known = DATASETS.get(self.dataset)
         return known.unit if known else "units"
 
+    @property
+    def style(self) -> Style:
+        """How its messages are worded."""
+        return Style(self.text, self.max_incidents)
+
     def leans_on(self, defaults: FileDefaults) -> list[str]:
         """What of the file's defaults its judging depends on."""
         return []
 
     def digest(self, defaults: FileDefaults) -> str:
         """Of all that judges. Left out: what only words or routes, and defaults, since a new version may add some."""
-        words = {"title", "runbook", "notify", "remind_every", "enabled"}
+        words = {"title", "text", "runbook", "notify", "remind_every", "max_incidents", "enabled"}
         fields = self.model_dump(mode="json", exclude=words, exclude_defaults=True)
         judged: list[Any] = [self.algorithm, fields, self.leans_on(defaults)]
         return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:16]

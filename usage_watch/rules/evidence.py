@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from usage_watch.core.episode import Findings
-from usage_watch.core.message import Evidence, Fact
+from usage_watch.core.message import Drawn, Evidence, Fact
 from usage_watch.core.series import HOUR
 from usage_watch.core.units import from_epoch
 
@@ -24,6 +24,7 @@ def around(
     limit: float,
     summary: str,
     facts: tuple[Fact, ...],
+    series: Drawn | None = None,
 ) -> Evidence:
     """The evidence of a trailing window that ends with the bucket at `index`."""
     until_at = from_epoch(int(findings.starts[index]) + findings.width)
@@ -38,6 +39,7 @@ def around(
         until_at=until_at,
         summary=summary,
         facts=facts,
+        series=series,
     )
 
 

@@ -14,12 +14,14 @@ from pydantic import Field
 
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.episode import Findings
-from usage_watch.core.message import Evidence, Fact
+from usage_watch.core.message import Drawn, Evidence, Fact
 from usage_watch.core.selection import Selected
 from usage_watch.core.series import FeedHistory, Flags, Floats, Ints
+from usage_watch.core.stats.rolling import Scores
 from usage_watch.core.stats.windows import all_true, trailing_sum
 from usage_watch.core.units import Duration, number, quantity, spell_duration
 from usage_watch.rules.common import FileDefaults, Problem, Rule, buckets
+from usage_watch.rules.drawing import POINTS, drawn, where_known
 from usage_watch.rules.evidence import around, week_before
 
 
@@ -44,6 +46,8 @@ class Measured:
     starts: Ints
     """Start of each window's last bucket, epoch seconds."""
     values: Floats
+    counts: Ints
+    """Of each window's last bucket alone."""
     known: Flags
     """Whether every bucket of the window was fetched."""
     settled: Flags
@@ -67,6 +71,7 @@ def measure(
             Measured(
                 labels=series.labels,
                 starts=history.starts,
+                counts=series.counts,
                 values=np.divide(100 * sums, totals, out=np.zeros_like(sums), where=totals > 0) if is_share else sums,
                 known=all_true(series.known, window),
                 settled=all_true(history.settled & series.known, window),
@@ -75,6 +80,16 @@ def measure(
             )
         )
     return measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredFindings(Findings):
+    """Findings that know what came before the first of them, to be drawn."""
+
+    measured: Measured
+    """The whole series; its last buckets are those of the findings."""
+    scored: Scores | None = None
+    """The same buckets against what was usual; None for rules that expect nothing."""
 
 
 class MeasuredRule(Rule):
@@ -116,6 +131,11 @@ class MeasuredRule(Rule):
         return buckets(self.window, self.width) or 1
 
     @property
+    def drawn_before(self) -> timedelta:
+        """How long before the judged buckets a picture may begin."""
+        return timedelta(seconds=(POINTS - 1) * self.width)
+
+    @property
     def span(self) -> timedelta:
         """How long the judged window is."""
         return timedelta(seconds=self.window_buckets * self.width)
@@ -126,8 +146,29 @@ class MeasuredRule(Rule):
             return f"{number(value)} % of {self.unit}"
         return quantity(value, self.unit)
 
-    def words(self, findings: Findings, index: int, limit: float, against: str, facts: tuple[Fact, ...]) -> Evidence:
-        """The evidence of a window: what was measured, against what, the rule's own facts, and a week before."""
+    def whole(self, findings: Findings, start_at: int, end_at: int) -> float | None:
+        known = DATASETS.get(self.dataset)
+        if self.statistic == Statistic.SHARE or known is None or not known.additive:
+            return None
+        measured = _own(findings).measured
+        first, end = np.searchsorted(measured.starts, (start_at, end_at))
+        return float(measured.counts[first:end].sum())
+
+    def latest(self, findings: Findings) -> str | None:
+        measured = _own(findings).measured
+        last = np.flatnonzero(measured.known)[-1:]
+        return self._in_span(float(measured.values[last[0]])) if len(last) else None
+
+    def _in_span(self, value: float) -> str:
+        return f"{self.said(value)} in {spell_duration(self.span)}"
+
+    def words(
+        self, findings: Findings, index: int, limits: Sequence[float], rank: int, against: str, facts: tuple[Fact, ...]
+    ) -> Evidence:
+        """The evidence of a window: what was measured, against what, the rule's own facts, and a week before.
+
+        `limits`: where each of the rule's levels stands at that bucket.
+        """
         value = float(findings.values[index])
         return around(
             findings,
@@ -136,7 +177,36 @@ class MeasuredRule(Rule):
             dataset=self.dataset,
             unit="%" if self.statistic == Statistic.SHARE else self.unit,
             value=value,
-            limit=limit,
-            summary=f"{self.said(value)} in {spell_duration(self.span)}, {against}",
+            limit=limits[rank - 1],
+            summary=f"{self._in_span(value)}, {against}",
             facts=(*self.narrowed(), *facts, *week_before(findings, index, self.said)),
+            series=self._drawn(findings, index, limits),
         )
+
+    def _drawn(self, findings: Findings, index: int, limits: Sequence[float]) -> Drawn | None:
+        own = _own(findings)
+        measured, scored = own.measured, own.scored
+        end = len(measured.starts) - len(findings.starts) + index + 1
+        shown = slice(max(0, end - POINTS), end)
+        until = int(findings.starts[index]) + self.width
+        unit = f"% of {self.unit}" if self.statistic == Statistic.SHARE else self.unit
+        return drawn(
+            f"{unit} in {spell_duration(self.span)}",
+            until,
+            self.width,
+            where_known(measured.values[shown], measured.known[shown]),
+            zip((level.severity for level in self.levels), limits, strict=True),
+            usual=None if scored is None else usual_range(scored, shown),
+        )
+
+
+def _own(findings: Findings) -> MeasuredFindings:
+    if not isinstance(findings, MeasuredFindings):
+        raise TypeError("findings of a measured rule know what was measured")
+    return findings
+
+
+def usual_range(scored: Scores, shown: slice) -> tuple[Floats, Floats]:
+    """From where to where is usual: two standard deviations to each side, and never less than nothing."""
+    center, reach = scored.centers[shown], 2 * scored.spreads[shown]
+    return np.maximum(center - reach, 0), center + reach

@@ -12,7 +12,7 @@ from usage_watch.core.episode import Findings, Level
 from usage_watch.core.message import Evidence, Fact
 from usage_watch.core.units import Percent, number, percent
 from usage_watch.rules.common import FileDefaults, Limit, Limits, Problem, Share, levels_of
-from usage_watch.rules.measure import Measured, MeasuredRule, Statistic
+from usage_watch.rules.measure import Measured, MeasuredFindings, MeasuredRule, Statistic
 
 
 class ThresholdRule(MeasuredRule):
@@ -61,7 +61,7 @@ class ThresholdRule(MeasuredRule):
 
     def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
         reach = self.window_buckets + self.for_buckets
-        return since - timedelta(seconds=reach * self.width)
+        return since - timedelta(seconds=reach * self.width) - self.drawn_before
 
     def judge_one(self, measured: Measured, first: int) -> Findings:
         """Judge with the sign turned so that more is always worse."""
@@ -71,7 +71,7 @@ class ThresholdRule(MeasuredRule):
         enough = measured.enough[first:]
         ranks = np.where(enough, np.searchsorted(sign * limits, values, side="left"), 0).astype(np.int8)
         clear_at = (self.clear_at if self.clear_at is not None else 100 - 10 * sign) * limits[0] / 100
-        return Findings(
+        return MeasuredFindings(
             labels=measured.labels,
             width=self.width,
             starts=measured.starts[first:],
@@ -82,6 +82,7 @@ class ThresholdRule(MeasuredRule):
             worse=np.full(len(values), sign, dtype=np.int8),
             values=measured.values[first:],
             limits=limits[np.maximum(ranks - 1, 0)],
+            measured=measured,
         )
 
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
@@ -89,7 +90,7 @@ class ThresholdRule(MeasuredRule):
         side = "over" if self._sign > 0 else "under"
         against = f"{side} the {level.severity} limit of {self._bare(level)}"
         limits = Fact("Limits", ", ".join(f"{each.severity} {self._bare(each)}" for each in self.levels))
-        return self.words(findings, index, level.limit, against, (limits,))
+        return self.words(findings, index, [each.limit for each in self.levels], rank, against, (limits,))
 
     def _bare(self, level: Level) -> str:
         return percent(level.limit / 100) if self.statistic == Statistic.SHARE else number(level.limit)

@@ -17,7 +17,7 @@ from usage_watch.core.series import HOUR, Floats
 from usage_watch.core.stats.rolling import EMBARGO, plain, robust, score
 from usage_watch.core.units import Duration, Percent, number, spell_duration
 from usage_watch.rules.common import FileDefaults, Problem, Strict, levels_of
-from usage_watch.rules.measure import Measured, MeasuredRule
+from usage_watch.rules.measure import Measured, MeasuredFindings, MeasuredRule
 
 Score = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
@@ -102,7 +102,7 @@ class ZscoreRule(MeasuredRule):
     def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
         # Two baselines: what is left out of the first judged one depends on what was judged before it.
         reach = 2 * (self.baseline + timedelta(seconds=EMBARGO)) + timedelta(days=1)
-        return since - reach - timedelta(seconds=self.window_buckets * self.width)
+        return since - reach - timedelta(seconds=self.window_buckets * self.width) - self.drawn_before
 
     def judge_one(self, measured: Measured, first: int) -> Findings:
         """The limits of the findings are in the rule's unit: where the level that was reached begins."""
@@ -118,7 +118,7 @@ class ZscoreRule(MeasuredRule):
         news = (change >= self.min_change) & (change >= centers * self.min_relative / 100) & measured.enough[first:]
         ranks = np.where(news, np.searchsorted(limits, directed, side="left"), 0).astype(np.int8)
         reached = limits[np.maximum(ranks - 1, 0)] * scored.spreads[first:]
-        return Findings(
+        return MeasuredFindings(
             labels=measured.labels,
             width=self.width,
             starts=measured.starts[first:],
@@ -131,6 +131,8 @@ class ZscoreRule(MeasuredRule):
             limits=np.maximum(centers + np.sign(scores) * reached, 0),
             scores=scores,
             usual=centers,
+            measured=measured,
+            scored=scored,
         )
 
     def _directed(self, scores: Floats) -> Floats:
@@ -152,9 +154,9 @@ class ZscoreRule(MeasuredRule):
         low, high = max(0.0, center - 2 * spread), center + 2 * spread
         side, sign = ("over", 1) if z > 0 else ("under", -1)
         levels = ", ".join(f"{each.severity} from {number(each.limit)}" for each in self.levels)
-        limit = max(0.0, center + sign * self.levels[rank - 1].limit * spread)
+        limits = [max(0.0, center + sign * each.limit * spread) for each in self.levels]
         facts = (
             Fact("How unusual", f"{number(abs(z))} standard deviations {side} the usual; {levels}"),
             Fact("Learned from", f"the {spell_duration(self.baseline)} that ended two days before"),
         )
-        return self.words(findings, index, limit, f"usually {number(low)} to {number(high)}", facts)
+        return self.words(findings, index, limits, rank, f"usually {number(low)} to {number(high)}", facts)
