@@ -62,6 +62,7 @@ def target(
     oldest: float | None = None,
     waiting: int = 1,
     lost: Sequence[float] = (),
+    unstated: float | None = None,
     error: str | None = "hook.example answered 503",
 ) -> TargetState:
     """A channel: since when it is blocked, fails, has its oldest message; when messages were given up."""
@@ -72,7 +73,8 @@ def target(
         last_error=error,
         waiting=0 if oldest is None else waiting,
         waiting_from=None if oldest is None else minute(oldest),
-        given_up=tuple(GivenUp(minute(at), f"Refused at {at:g}.") for at in lost),
+        given_up=tuple(GivenUp(minute(at), f"Refused at {at:g}.", f"rule-{at % 2:g}") for at in lost),
+        unstated_from=None if unstated is None else minute(unstated),
     )
 
 

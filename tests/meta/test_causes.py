@@ -33,6 +33,7 @@ def test_the_rules_are_all_causes_once() -> None:
         "meta:stale_frontier",
         "meta:history_gap",
         "meta:limit_hit",
+        "meta:template_error",
         "meta:large_revision",
         "meta:delivery_blocked",
         "meta:delivery_lagging",

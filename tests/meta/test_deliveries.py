@@ -48,6 +48,10 @@ def one(state: TargetState, now: float) -> Happening:
         (target(failing=18, oldest=5), 20, ["delivery_lagging pager warning 5-"]),
         (target(failing=0), 99, []),
         (target(oldest=0), 99, []),  # after a stop, say: it is on its way
+        # Or what stands, which cannot be told again.
+        (target(failing=5, unstated=5), 19.9, []),
+        (target(failing=5, unstated=5), 20, ["delivery_lagging pager warning 5-"]),
+        (target(blocked=5, failing=5, unstated=5), 20, ["delivery_blocked pager warning 5-"]),
         # Given up: for a day after the last.
         (target(lost=[0]), 0, ["delivery_given_up pager warning 0-"]),
         (target(lost=[0]), DAY - 1, ["delivery_given_up pager warning 0-"]),
@@ -124,6 +128,11 @@ def test_no_cycle_alone_changes_anything_of_it(state: TargetState) -> None:
     [
         (BLOCKED, 0, "has taken nothing since 09:10, and will not before something is changed"),
         (LATE, 15, "messages have waited since 09:00, over the limit of 15 min"),
+        (
+            target(failing=0, unstated=0),
+            15,
+            "open alerts have not been told again since 09:00, over the limit of 15 min",
+        ),
         (LOST, 0, "1 message given up since 09:00, and not sent again"),
         (target(lost=[0, 1, 2]), 0, "3 messages given up since 09:00, and not sent again"),
     ],
@@ -140,7 +149,11 @@ def test_lost_messages_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lost", "said"), [([0], {"Why": "Refused at 0."}), ([0, 7], {"Why the last": "Refused at 7."})]
+    ("lost", "said"),
+    [
+        ([0], {"About": "rule-0", "Why": "Refused at 0."}),
+        ([0, 2, 7], {"About": "rule-0 and rule-1", "Why the last": "Refused at 7."}),
+    ],
 )
 def test_it_says_why_they_were_lost(lost: Sequence[float], said: dict[str, str]) -> None:
     assert said.items() <= facts(one(target(lost=lost), 20)).items()
@@ -339,3 +352,9 @@ def _aged(blocked: float | None, failing: float | None, oldest: float | None, no
         failing=None if failing is None else now - failing,
         oldest=None if oldest is None else now - oldest,
     )
+
+
+def test_what_is_not_told_again_is_over_there_and_that_is_said() -> None:
+    said = facts(one(target(blocked=0, unstated=3), 20))
+    assert said["Open alerts"] == "not told again since 09:03: what is not told for 20 min is over there"
+    assert "Open alerts" not in facts(one(BLOCKED, 20))

@@ -59,6 +59,8 @@ def test_what_it_wakes_for_is_there_to_be_found_then_and_not_before(outcomes: st
         (target(failing=0, oldest=0), 14, 15),
         (target(oldest=0), 14, 15),  # it may fail until then
         (target(failing=0, oldest=0), 15, None),
+        (target(failing=0, unstated=2), 14, 17),
+        (target(failing=0, oldest=0, unstated=2), 14, 15),
         (target(failing=0), 14, None),
         (target(blocked=5, failing=0, oldest=0), 14, None),
         (target(lost=[0]), 15, DAY),

@@ -1,4 +1,4 @@
-"""What is seen only while it lasts: a sync that stands, holes, series that are left out."""
+"""What is seen only while it lasts: a sync that stands, holes, series that are left out, words that fail."""
 
 from __future__ import annotations
 
@@ -118,6 +118,16 @@ def test_series_that_a_rule_leaves_out_are_counted(count: int, said: str) -> Non
     assert facts(happening)["What to do"].startswith("Raise `max_series`")
 
 
-def test_what_is_left_out_reads_the_same_all_day() -> None:
-    sight = Sight(left_out={"by-model": 3})
+def test_words_that_cannot_be_filled_in_are_told_of_each_rule() -> None:
+    [happening] = found(Sight(unworded={"member-day": "KeyError: 'nothing'"}), 30)
+    assert happening.rule.id == "meta:template_error"
+    assert happening.labels == {"Rule": "member-day"}
+    assert (happening.severity, happening.started_at, happening.ended_at) == (Severity.WARNING, minute(30), None)
+    assert happening.evidence.summary == "its `title` or `text` cannot be filled in: messages go without them"
+    assert facts(happening)["Why"] == "KeyError: 'nothing'"
+    assert "usage-watch check" in facts(happening)["What to do"]
+
+
+@pytest.mark.parametrize("sight", [Sight(left_out={"by-model": 3}), Sight(unworded={"by-model": "KeyError: 'x'"})])
+def test_what_has_no_time_of_its_own_reads_the_same_all_day(sight: Sight) -> None:
     assert found(sight, 30)[0].evidence == found(sight, 300)[0].evidence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
@@ -11,9 +12,13 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
 
 def plain(text: str, limit: int) -> str:
     """One line that shows all it holds: no control, direction or invisible characters, at most `limit` characters."""
-    shown = (" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
-    line = " ".join("".join(shown).split())
+    line = " ".join((text if text.isprintable() else "".join(_shown(text))).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _shown(text: str) -> Iterator[str]:
+    """Its characters without the invisible; printable text has none."""
+    return (" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
 
 
 def web_link(url: str | None) -> str | None:

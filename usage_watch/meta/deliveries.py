@@ -12,7 +12,7 @@ from usage_watch.core.targetstate import LAGS_AFTER, GivenUp, TargetState
 from usage_watch.core.units import quantity, spell_duration
 from usage_watch.meta.revisions import NEWS_FOR
 from usage_watch.meta.sight import Sight
-from usage_watch.meta.telling import Reader, evidence, happening, rule_name
+from usage_watch.meta.telling import Reader, evidence, happening, listed, rule_name
 
 BLOCKED = rule_name("delivery_blocked", "Delivery blocked")
 LAGGING = rule_name("delivery_lagging", "Delivery late")
@@ -40,8 +40,8 @@ def late_since(incidents: Iterable[Incident]) -> dict[str, datetime]:
 def turns(sight: Sight) -> Iterator[datetime]:
     """The instants at which messages get late, and at which given up ones are no news any more."""
     for state in sight.targets:
-        if state.blocked_from is None and state.waiting_from is not None:
-            yield state.waiting_from + LAGS_AFTER
+        if state.blocked_from is None and state.late_from is not None:
+            yield state.late_from + LAGS_AFTER
         yield from (together[-1].at + NEWS_FOR for together in _together(state.given_up))
 
 
@@ -73,13 +73,14 @@ def _lagging(state: TargetState, known_since: datetime | None, reader: Reader) -
     since, blocked_from = _late_from(state, known_since, reader.now), state.blocked_from
     if since is None:
         return
+    what = "open alerts have not been told again" if state.waiting_from is None else "messages have waited"
     after = "Nothing waits that long any more: it was sent, or given up, or the channel left the rules file."
     if blocked_from is not None:
         after = f"It takes nothing at all since {reader.time(blocked_from)}, which is an alert of its own."
     seen = _lasting(
         since,
         limit=LAGS_AFTER,
-        summary=f"messages have waited since {reader.time(since)}, over the limit of {spell_duration(LAGS_AFTER)}",
+        summary=f"{what} since {reader.time(since)}, over the limit of {spell_duration(LAGS_AFTER)}",
         facts=(
             *_standing(state, reader),
             Fact(
@@ -102,7 +103,7 @@ def _late_from(state: TargetState, known_since: datetime | None, now: datetime) 
     is on its way. It ends when nothing old waits and attempts succeed: neither one success of many attempts nor a
     message that is put anew, and so looks young, is an end.
     """
-    failing, oldest_at = state.failing_from is not None, state.waiting_from
+    failing, oldest_at = state.failing_from is not None, state.late_from
     if oldest_at is None:
         return None
     old = now - oldest_at >= LAGS_AFTER
@@ -142,6 +143,7 @@ def _lost(channel: str, together: Sequence[GivenUp], reader: Reader) -> Evidence
         until_at=last.at,
         summary=f"{quantity(len(together), 'messages')} given up since {reader.time(first_at)}, and not sent again",
         facts=(
+            Fact("About", listed(sorted({each.rule for each in together}))),
             Fact("Why" if len(together) == 1 else "Why the last", last.detail),
             Fact("What it means", "What they said was not told there"),
             Fact(
@@ -176,3 +178,6 @@ def _standing(state: TargetState, reader: Reader) -> Iterator[Fact]:
         yield Fact("Last error", state.last_error)
     oldest = "" if state.waiting_from is None else f", the oldest since {reader.time(state.waiting_from)}"
     yield Fact("Waiting", f"{quantity(state.waiting, 'messages')}{oldest}")
+    if state.unstated_from is not None:
+        since = reader.time(state.unstated_from)
+        yield Fact("Open alerts", f"not told again since {since}: what is not told for 20 min is over there")

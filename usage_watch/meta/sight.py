@@ -28,3 +28,5 @@ class Sight:
     """Channels whose messages were late already when it was last looked, and since when: see `meta.late_since`."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """By rule id, how many series its `max_series` leaves out."""
+    unworded: Mapping[str, str] = field(default_factory=dict)
+    """By rule id, why its title or text cannot be filled; those that can be are left out."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from usage_watch.core.feedstate import FeedState, Gap
 from usage_watch.core.incident import Happening
-from usage_watch.core.message import Fact, Severity
+from usage_watch.core.message import Evidence, Fact, Severity
 from usage_watch.core.series import DAY, HOUR, Feed
 from usage_watch.core.settling import STALE_AFTER
 from usage_watch.core.units import from_epoch, number, quantity, spell_duration, to_epoch
@@ -18,7 +18,8 @@ from usage_watch.meta.telling import Reader, evidence, happening, listed, rule_n
 STALE = rule_name("stale_frontier", "Sync seems to stand")
 GAP = rule_name("history_gap", "Hole in the history")
 LIMIT = rule_name("limit_hit", "Series left out")
-RULES = (STALE, GAP, LIMIT)
+UNWORDED = rule_name("template_error", "Own words not filled in")
+RULES = (STALE, GAP, LIMIT, UNWORDED)
 
 
 def happenings(sight: Sight, reader: Reader) -> Iterator[Happening]:
@@ -26,6 +27,7 @@ def happenings(sight: Sight, reader: Reader) -> Iterator[Happening]:
     yield from _stale(sight, reader)
     yield from _holes(sight, reader)
     yield from _left_out(sight, reader)
+    yield from _unworded(sight, reader)
 
 
 def _stale(sight: Sight, reader: Reader) -> Iterator[Happening]:
@@ -93,16 +95,13 @@ def _missing(feed: Feed, gaps: list[Gap], reader: Reader) -> Happening:
 
 
 def _left_out(sight: Sight, reader: Reader) -> Iterator[Happening]:
-    """One of each rule. Nothing tells since when; its evidence is of the UTC day, so that no cycle changes it."""
-    today = from_epoch(to_epoch(reader.now) // DAY * DAY)
+    """One of each rule. Nothing tells since when."""
     for rule_id, count in sight.left_out.items():
         if count > 0:
-            seen = evidence(
+            seen = _today(
+                reader,
                 unit="series left out",
                 value=count,
-                limit=0,
-                from_at=today,
-                until_at=today + timedelta(days=1),
                 summary=f"{number(count)} series not watched: there are more than the rule's `max_series`",
                 facts=(
                     Fact("What it means", "The largest are watched; what happens in the others is not seen"),
@@ -111,3 +110,36 @@ def _left_out(sight: Sight, reader: Reader) -> Iterator[Happening]:
                 after="All of its series are watched now, or the rule is gone.",
             )
             yield happening(LIMIT, {"Rule": rule_id}, Severity.WARNING, reader.now, None, seen)
+
+
+def _unworded(sight: Sight, reader: Reader) -> Iterator[Happening]:
+    """One of each rule. Nothing tells since when."""
+    for rule_id, why in sight.unworded.items():
+        seen = _today(
+            reader,
+            unit="rules",
+            value=1,
+            summary="its `title` or `text` cannot be filled in: messages go without them",
+            facts=(
+                Fact("Why", why),
+                Fact("What it means", "Its messages are sent in the built-in words, and with its id for a title"),
+                Fact("What to do", "Correct `title` and `text` of the rule; `usage-watch check` renders every message"),
+            ),
+            after="Its words can be filled in again, or the rule is gone, or had no alert for 90 days.",
+        )
+        yield happening(UNWORDED, {"Rule": rule_id}, Severity.WARNING, reader.now, None, seen)
+
+
+def _today(reader: Reader, *, unit: str, value: float, summary: str, facts: tuple[Fact, ...], after: str) -> Evidence:
+    """Evidence of what has no time of its own: of the UTC day, so that no cycle changes it."""
+    today = from_epoch(to_epoch(reader.now) // DAY * DAY)
+    return evidence(
+        unit=unit,
+        value=value,
+        limit=0,
+        from_at=today,
+        until_at=today + timedelta(days=1),
+        summary=summary,
+        facts=facts,
+        after=after,
+    )

@@ -1,0 +1,82 @@
+"""What a rule would say, before it has anything to say: judged over made-up history, with a peak at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import RuleName
+from usage_watch.core.series import EACH_MEMBER, FeedHistory, SeriesKey
+from usage_watch.core.units import from_epoch, to_epoch
+
+if TYPE_CHECKING:
+    from usage_watch.core.episode import Findings
+    from usage_watch.core.series import Ints
+    from usage_watch.rules import FileDefaults, Rule
+
+MEMBER = "ana.reyes@example.com"
+_NAMES = ("sample", "another", "0")
+"""What categories are called, where a rule does not say: the first that it takes."""
+
+
+def samples(rule: Rule, defaults: FileDefaults, now: datetime) -> list[Incident]:
+    """An open incident of each level of a rule; none, where no name of a category would be taken."""
+    until = to_epoch(now) // rule.width * rule.width
+    since = from_epoch(until) - timedelta(days=1)
+    history = _history(rule, rule.look_back(since, defaults), until)
+    judged = [each for each in rule.judge(history, since, defaults) if len(each.starts)]
+    return [_incident(rule, judged[-1], rank, defaults, now) for rank in range(1, len(rule.levels) + 1) if judged]
+
+
+def _incident(rule: Rule, findings: Findings, rank: int, defaults: FileDefaults, now: datetime) -> Incident:
+    """The last bucket, as though it stood at the level: most of the words are the same wherever it stands."""
+    level = rule.levels[rank - 1]
+    return Incident(
+        id=f"inc_{rank:012}",
+        fingerprint="",
+        rule=RuleName(rule.id, rule.kind, rule.title or rule.id, rule.runbook),
+        labels=findings.labels,
+        part=findings.part,
+        period_at=findings.period_at,
+        started_at=from_epoch(int(findings.starts[-1])),
+        ended_at=None,
+        rank=level.grade,
+        severity=level.severity,
+        evidence=rule.evidence(findings, len(findings.starts) - 1, rank, defaults),
+        sequence=1,
+        history=False,
+        closed=None,
+        committed_at=now,
+    )
+
+
+def _history(rule: Rule, since: datetime, until: int) -> FeedHistory:
+    """All settled: about a hundred in each bucket, and much more in the last; or none, where that is watched for."""
+    from usage_watch.rules.absence import AbsenceRule
+
+    feed = rule.feed
+    starts = np.arange(to_epoch(since) // feed.width * feed.width, until, feed.width, dtype=np.int64)
+    counts = 100 + np.arange(len(starts), dtype=np.int64) * 7 % 13
+    if isinstance(rule, AbsenceRule):
+        counts[-int(rule.quiet_for.total_seconds()) // feed.width :] = 0
+    else:
+        counts[-1:] = 10_000
+    known = np.ones(len(starts), dtype=bool)
+    axis = rule.selection.axis
+    series = dict(_series(rule, axis, counts))
+    return FeedHistory(feed, starts, known, known, known, {} if axis is None else {axis: known}, series)
+
+
+def _series(rule: Rule, axis: str | None, counts: Ints) -> Iterator[tuple[SeriesKey, Ints]]:
+    feed, selection = rule.feed, rule.selection
+    member = (selection.member or MEMBER) if feed.scope == EACH_MEMBER else feed.member
+    yield SeriesKey(feed, member=member), 2 * counts
+    if axis is not None:
+        choice = selection.choice
+        wanted = [pattern.replace("*", "sample") for pattern in choice.patterns] if choice else []
+        taken = (name for name in (*wanted, *_NAMES) if choice is None or choice.takes(name))
+        yield SeriesKey(feed, axis, next(taken, "sample"), member), counts
