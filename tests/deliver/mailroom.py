@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
+from zoneinfo import ZoneInfo
 
 from tests.fakes.scripted_http import Request, Step
 from tests.fakes.slack_api import TOKEN, SlackApi
@@ -16,6 +17,7 @@ from tests.store.store_samples import NOON, incident, post
 from usage_watch.channels import SlackSettings, WebhookSettings
 from usage_watch.channels.base import ChannelSettings
 from usage_watch.clock import Clock, SteppedClock
+from usage_watch.core.compose import Form
 from usage_watch.core.message import Reason
 from usage_watch.core.promise import Post
 from usage_watch.core.targetstate import TargetState
@@ -26,6 +28,7 @@ from usage_watch.store.database import Database, open_for_writing
 from usage_watch.store.outbox import Outbox, OutboxRow, State
 from usage_watch.store.targets import TargetStore
 
+FORM = Form({}, ZoneInfo("Europe/Berlin"))
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 LONG = 5.0
 """Seconds after which a test that hangs is over."""
@@ -52,7 +55,7 @@ class Mailroom:
     def dispatch(self, clock: Clock | None = None) -> Dispatch:
         """As a process does when it starts."""
         self.targets.keep({name: channel.digest for name, channel in self.channels.items()}, self.clock.now())
-        return Dispatch(self.outbox, self.channels, self.environ, clock or self.clock, self.stop)
+        return Dispatch(self.outbox, self.channels, self.environ, clock or self.clock, self.stop, FORM)
 
     def deliver(self, *, thorough: bool = False) -> Delivered:
         with closing(self.dispatch()) as dispatch:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import ClassVar
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.deliver.own_channel import OwnChannel, OwnSender
 from tests.deliver.test_outlook import ROW
 from tests.fakes.webhook_receiver import WebhookReceiver
 from tests.listening import listening
-from tests.store.store_samples import NOON
+from tests.store.store_samples import NOON, greeting
 from usage_watch.channels import EmailSettings, WebhookSettings
 from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
 from usage_watch.core.message import Delivery
@@ -37,6 +38,12 @@ class Hired:
         back = self._returned.get(timeout=LONG)
         assert back.row is row
         return back.attempt
+
+
+class OwnMachine(OwnChannel):
+    """The same for no people."""
+
+    people: ClassVar[bool] = False
 
 
 @contextmanager
@@ -75,6 +82,16 @@ def test_a_message_is_delivered_with_all_that_is_known_of_it() -> None:
         found.bring(row)
     plain = Delivery(ROW.id, ROW.message, ROW.conversation, 1, NOON, unsure=False, minimal=False)
     assert sender.taken == [plain, replace(plain, attempt=3, unsure=True, minimal=True)]
+
+
+@pytest.mark.parametrize(("people", "taken"), [(True, 1), (False, 0)])
+def test_a_channel_that_became_a_machines_is_not_greeted(people: bool, taken: int) -> None:
+    sender = OwnSender()
+    hello = replace(ROW, message=greeting().message)
+    channel = OwnChannel if people else OwnMachine
+    with hired(channel(lambda environ: sender)) as found:
+        assert found.bring(hello).verdict is Verdict.SENT
+    assert len(sender.taken) == taken
 
 
 def test_what_waited_is_put_in_words_as_of_now() -> None:

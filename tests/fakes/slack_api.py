@@ -70,6 +70,8 @@ class SlackApi(ScriptedHttp):
         self.members = {"C0USAGE"}
         """IDs of the channels that the app was invited to; it may post to others, and read none of them."""
         self.scopes: set[str] = set(SCOPES)
+        self.charts = True
+        """Whether the workspace knows them; an older one does not."""
         self.page = 1_000
         """How many items a page holds at most, whatever is asked for."""
         self.messages: dict[str, Posted] = {}
@@ -97,7 +99,7 @@ class SlackApi(ScriptedHttp):
 
     def respond(self, request: Request) -> Step:
         if request.path == HOOK:
-            fault = payload_fault(request.json)
+            fault = self._fault(request.json)
             return Answer(400, fault) if fault else Answer(200, "ok")
         answer = self._asked(request)
         return Answer(answer.status, answer.body, {**answer.headers, "X-OAuth-Scopes": ",".join(sorted(self.scopes))})
@@ -114,10 +116,14 @@ class SlackApi(ScriptedHttp):
                 return self._list(form(request))
         if "chat:write" not in self.scopes:
             return self._missing("chat:write")
-        fault = payload_fault(request.json)
+        fault = self._fault(request.json)
         if fault:
             return refusal(fault)
         return self._post(request.json) if request.path == "/api/chat.postMessage" else self._update(request.json)
+
+    def _fault(self, payload: Json) -> str | None:
+        drawn = any(block["type"] == "data_visualization" for block in payload.get("blocks", []))
+        return "invalid_blocks" if drawn and not self.charts else payload_fault(payload)
 
     def _post(self, payload: Json) -> Answer:
         channel = self.channels.get(payload["channel"], str(payload["channel"]))
@@ -223,7 +229,8 @@ def payload_fault(payload: Json) -> str | None:
     if len(payload["text"]) > 40_000:
         return "msg_too_long"
     blocks = payload.get("blocks", [])
-    if len(blocks) > 50 or not all(_good_block(block) for block in blocks):
+    charts = [block for block in blocks if block["type"] == "data_visualization"]
+    if len(blocks) > 50 or len(charts) > 2 or not all(_good_block(block) for block in blocks):
         return "invalid_blocks"
     if sum(len(text) for text in texts(blocks)) > 13_200:
         return "msg_blocks_too_long"
@@ -254,7 +261,24 @@ def _good_block(block: Json) -> bool:
             return 1 <= len(elements) <= 10 and all(_good_text(each, 2_000) for each in elements)
         case {"type": "rich_text", "elements": elements}:
             return bool(elements) and all(_good_rich(each) for each in elements)
+        case {"type": "data_visualization", "title": title, "chart": {"type": "line"} as chart}:
+            return 1 <= len(title) <= 50 and _good_lines(chart)
     return False
+
+
+def _good_lines(chart: Json) -> bool:
+    """By https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
+    categories, series = chart["axis_config"]["categories"], chart["series"]
+    names = [each["name"] for each in series]
+    return (
+        1 <= len(series) <= 6
+        and 1 <= len(categories) <= 20
+        and all(1 <= len(label) <= 20 for label in (*names, *categories))
+        and len(set(names)) == len(names)
+        and len(set(categories)) == len(categories)
+        and all([point["label"] for point in each["data"]] == categories for each in series)
+        and all(type(point["value"]) in (int, float) for each in series for point in each["data"])
+    )
 
 
 def _good_text(text: Json, limit: int) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from usage_watch.core.hello import hello_id
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import (
     Contributor,
     Conversation,
     Evidence,
     Fact,
+    Hello,
     Message,
     Notice,
     Reason,
@@ -108,6 +110,13 @@ def incident(number: int = 1, ended_at: datetime | None = None) -> Incident:
         closed=None,
         committed_at=at(0) + timedelta(microseconds=1),
     )
+
+
+def greeting(target: str = "ops") -> Post:
+    """The first line that a channel of people hears."""
+    message = Message((), (), at(0), "Europe/Berlin", at(-1), hello=Hello(rules=2, heard=2, unread=0))
+    conversation = Conversation(f"cnv_hello_{target}", "usage-watch: watching 2 rules", None)
+    return Post(hello_id(target), target, conversation, message, ())
 
 
 def notice(about: Incident, reason: Reason) -> Notice:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.store.store_samples import EVIDENCE, NOON, at, incident, post
+from tests.store.store_samples import EVIDENCE, NOON, at, greeting, incident, post
+from usage_watch.core.hello import hello_id
 from usage_watch.core.incident import Incident, RuleRecord
 from usage_watch.core.message import Conversation, Reason
 from usage_watch.core.promise import Decision, Notification, Post, Told
@@ -324,3 +325,42 @@ def test_notifications_of_other_ordinals_and_targets_are_others(store: AlertStor
     commit(store, [ONE], posts=[post(1, ONE), again, post(3, ONE, "pager", conversation="cnv_2")])
     found = {(told.notification.target, told.notification.ordinal) for told in store.told([ONE.id])}
     assert found == {("ops", 1), ("ops", 2), ("pager", 1)}
+
+
+# Greetings
+
+HELLOS = {name: hello_id(name) for name in ("ops", "finance")}
+SPEAKS = RuleRecord("hourly-credits", "digest", at(0), removed=False)
+
+
+def test_a_greeting_is_sent_as_it_was_decided_and_is_about_no_incident(store: AlertStore, db: Database) -> None:
+    commit(store, posts=[greeting()])
+    (row,) = Outbox(db).lease(NOON)
+    assert (row.id, row.message, row.conversation) == (hello_id("ops"), greeting().message, greeting().conversation)
+    assert store.told([ONE.id]) == []
+
+
+def test_a_channel_is_a_stranger_until_it_was_greeted(store: AlertStore) -> None:
+    assert store.strangers(HELLOS) == {"ops", "finance"}
+    commit(store, rules=[SPEAKS], posts=[greeting("ops")])
+    assert store.strangers(HELLOS) == {"finance"}
+    commit(store, posts=[greeting("finance")])
+    assert store.strangers(HELLOS) == set()
+
+
+def test_one_that_was_told_something_by_a_version_without_greetings_is_no_stranger(store: AlertStore) -> None:
+    commit(store, [ONE], [SPEAKS], posts=[post(1, ONE, "ops")])
+    assert store.strangers(HELLOS) == {"finance"}
+
+
+def test_what_the_watcher_said_of_itself_before_any_rule_spoke_is_no_greeting(store: AlertStore) -> None:
+    commit(store, [ONE], [replace(SPEAKS, speaks_from=None)], posts=[post(1, ONE, "ops")])
+    assert store.strangers(HELLOS) == {"ops", "finance"}
+
+
+def test_a_greeting_that_was_given_up_was_a_greeting(store: AlertStore, db: Database) -> None:
+    commit(store, rules=[SPEAKS], posts=[greeting()])
+    box = Outbox(db)
+    (row,) = box.lease(NOON)
+    box.record_failure(row, NOON, Failure("It answered 400.", State.DEAD, None, False, True, None, None))
+    assert store.strangers(HELLOS) == {"finance"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
@@ -12,13 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.store_samples import EVIDENCE, incident, post
-from usage_watch.core.message import Contributor, Evidence, Fact, Message, Notice, Reason, RuleName, Severity
+from usage_watch.core.message import (
+    Contributor,
+    Drawn,
+    Evidence,
+    Fact,
+    Line,
+    Message,
+    Notice,
+    Reason,
+    RuleName,
+    Severity,
+)
 from usage_watch.store import jsontext
 
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))])
 TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=ZONES)  # noqa: DTZ001
 TEXTS = st.text(max_size=20)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.lists(st.none() | FLOATS, max_size=3).map(tuple)
+LINES = st.lists(st.builds(Line, st.sampled_from(Severity), FLOATS), max_size=2).map(tuple)
 EVIDENCES = st.builds(
     Evidence,
     TEXTS,
@@ -33,6 +47,7 @@ EVIDENCES = st.builds(
     st.lists(st.builds(Fact, TEXTS, TEXTS), max_size=2).map(tuple),
     st.lists(st.builds(Contributor, TEXTS, TEXTS, FLOATS, FLOATS), max_size=2).map(tuple),
     st.none() | TEXTS,
+    st.none() | st.builds(Drawn, TEXTS, TIMES, st.integers(0, 10**6), VALUES, LINES, VALUES, VALUES),
 )
 NOTICES = st.builds(
     Notice,
@@ -92,3 +107,9 @@ def test_a_number_that_is_none_is_refused_before_it_is_stored(
 ) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         jsontext.EVIDENCE.dump(spoil(number))
+
+
+def test_evidence_of_a_version_that_drew_nothing_is_read() -> None:
+    written = json.loads(jsontext.EVIDENCE.dump(EVIDENCE))
+    del written["series"]
+    assert jsontext.EVIDENCE.load(json.dumps(written)) == EVIDENCE

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.store.store_samples import at, incident, post
+from tests.store.store_samples import at, greeting, incident, post
 from usage_watch.core.targetstate import GivenUp, TargetState
 from usage_watch.store.alerts import AlertStore, Attempts
 from usage_watch.store.database import Database
@@ -105,7 +105,7 @@ def test_a_message_that_it_refuses_leaves_it_well(office: Office) -> None:
     office.put(2)
     office.fails(State.BLOCKED, at(2), at(0))
     office.fails(State.DEAD, None, at(1), pause=None)
-    well = TargetState("ops", waiting=1, waiting_from=at(0), given_up=(GivenUp(at(1), WHY),))
+    well = TargetState("ops", waiting=1, waiting_from=at(0), given_up=(GivenUp(at(1), WHY, "hourly-credits"),))
     assert office.state() == well
 
 
@@ -291,3 +291,37 @@ def test_a_channel_that_failed_before_its_settings_were_known_is_kept_from_then_
     assert newborn.state() == failing
     newborn.targets.keep({"ops": "a"}, at(0))
     assert newborn.state() == TargetState("ops", waiting=1, waiting_from=at(0))
+
+
+# A greeting, which nobody says anew
+
+
+def hello_state(db: Database) -> State:
+    (found,) = db.query("SELECT state FROM outbox WHERE reason = 'hello'")
+    return State(found[0])
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_greeting_that_was_given_up_is_sent_once_its_channel_is_mended(
+    office: Office, db: Database, gone: bool
+) -> None:
+    office.alerts.commit([], [], [], [greeting()], at(0))
+    if gone:
+        office.targets.keep({"pager": "b"}, at(1))
+    else:
+        office.fails(State.DEAD, None, at(1))
+    assert hello_state(db) is (State.UNDELIVERABLE if gone else State.DEAD)
+    assert office.targets.keep({"ops": "another", "pager": "b"}, at(2)) == 1
+    assert hello_state(db) is State.QUEUED
+    office.sends(at(2))
+    assert office.targets.pardon("ops") == 0
+    assert hello_state(db) is State.SENT
+
+
+def test_nobody_is_greeted_who_was_told_something_since(office: Office, db: Database) -> None:
+    office.alerts.commit([], [], [], [greeting()], at(0))
+    office.fails(State.DEAD, None, at(1), pause=None)
+    office.put(1, when=at(1))
+    office.sends(at(1))
+    office.targets.pardon("ops")
+    assert hello_state(db) is State.RECALLED

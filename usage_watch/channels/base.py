@@ -9,9 +9,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from usage_watch.core.message import Delivery
+from usage_watch.core.privacy import Members
 
 
 class Verdict(StrEnum):
@@ -56,6 +57,11 @@ class Sender(Protocol):
     def close(self) -> None: ...
 
 
+def how_many(written: object) -> str:
+    """The tag of what may be one or a list of it: `one` or `list`."""
+    return "list" if isinstance(written, list | tuple) else "one"
+
+
 class ChannelSettings(BaseModel):
     """What a user writes for a channel; each kind adds its own."""
 
@@ -65,6 +71,15 @@ class ChannelSettings(BaseModel):
     """People's channels get one message per rule and cycle; machines' (False) one per incident."""
     pace: ClassVar[timedelta] = timedelta()
     """So long is waited after one message before the next."""
+    restate_every: ClassVar[timedelta | None] = None
+    """A target by state is told so often what of all that it was told still stands: one Delivery with all of it as its
+    news. None where what was told once is told."""
+
+    members: Members = Field(
+        default=Members.FULL,
+        description="How members are named in its messages: `full`, `initials` (A.R. for ana.reyes@example.com) or "
+        "`hidden` (a member).",
+    )
 
     @property
     def edits(self) -> bool:
@@ -73,8 +88,8 @@ class ChannelSettings(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Another one where anything was changed that is written of it: not its secrets, which may be replaced."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """Another one where anything was changed of where it sends: not its secrets, which may be replaced."""
+        return hashlib.sha256(self.model_dump_json(exclude={"members"}).encode()).hexdigest()[:16]
 
     def connect(self, environ: Mapping[str, str]) -> Sender:
         """Open the channel, reading its secrets; SecretError where one is not to be had."""

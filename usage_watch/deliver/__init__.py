@@ -16,8 +16,10 @@ from threading import Event
 from usage_watch import logs
 from usage_watch.channels.base import Attempt, ChannelSettings, Verdict
 from usage_watch.clock import Clock
+from usage_watch.core.compose import Form, restated
 from usage_watch.deliver.courier import Courier, Returned
 from usage_watch.deliver.outlook import LONGEST_WAIT, backoff, outlook
+from usage_watch.deliver.restating import Restating
 from usage_watch.failpoints import passing
 from usage_watch.store.outbox import Outbox, OutboxRow
 
@@ -53,9 +55,12 @@ class Dispatch:
         environ: Mapping[str, str],
         clock: Clock,
         stop: Event,
+        form: Form,
     ) -> None:
+        """`form` words what stands, for targets by state."""
         self._outbox, self._channels, self._environ = outbox, channels, environ
-        self._clock, self._stop = clock, stop
+        self._clock, self._stop, self._form = clock, stop, form
+        self._restating = Restating(channels)
         self._couriers: dict[str, Courier] = {}
         self._under_way: dict[str, datetime] = {}
         """By target, since when."""
@@ -66,20 +71,20 @@ class Dispatch:
         """Send what is due, until nothing is or `stop` is set. A `thorough` round waits for who is slow, too."""
         sent = 0
         failures: list[str] = []
-        for row, attempt in self._outcomes(thorough):
-            if attempt.verdict is Verdict.SENT:
+        for returned in self._outcomes(thorough):
+            if returned.attempt.verdict is not Verdict.SENT:
+                failures.append(f"{returned.target}: {returned.attempt.detail}")
+            elif returned.row is not None:
                 sent += 1
-            else:
-                failures.append(f"{row.target}: {attempt.detail}")
         self._dismiss_idle()
         return Delivered(sent, tuple(failures))
 
     def next_due(self, now: datetime) -> datetime | None:
         """When there is something to do again; None while nothing waits."""
-        due_at = self._outbox.next_due(now, self._under_way)
-        if not self._under_way:
-            return due_at
-        return min(now + LOOK_AGAIN, due_at or now + LOOK_AGAIN)
+        instants = [self._outbox.next_due(now, self._under_way), self._restating.next_due(now, self._under_way)]
+        if self._under_way:
+            instants.append(now + LOOK_AGAIN)
+        return min((at for at in instants if at is not None), default=None)
 
     def close(self) -> None:
         """Wait for who is under way, so that it is known whether the message arrived."""
@@ -98,7 +103,7 @@ class Dispatch:
             self._outbox.take_over(row, retry_at, "usage-watch ended while it was on its way.")
             passing("recorded")
 
-    def _outcomes(self, thorough: bool) -> Iterator[tuple[OutboxRow, Attempt]]:
+    def _outcomes(self, thorough: bool) -> Iterator[Returned]:
         while True:
             self._hand_out()
             if not self._under_way and not (thorough and self._soon_due()):
@@ -107,15 +112,26 @@ class Dispatch:
             if returned is None:
                 return
             self._record(returned)
-            yield returned.row, returned.attempt
+            yield returned
 
     def _hand_out(self) -> None:
         if self._stop.is_set():
             return
         now = self._clock.now()
+        for name in self._restating.due(now, self._under_way):
+            self._restate(name, now)
         for row in self._outbox.lease(now, self._under_way):
             self._under_way[row.target] = now
             self._courier(row.target).send(row, now)
+
+    def _restate(self, name: str, now: datetime) -> None:
+        message = restated(self._outbox.standing(name), name, self._form, now)
+        if message is None:
+            self._outbox.nothing_stands(name)
+            self._restating.done(name, now)
+            return
+        self._under_way[name] = now
+        self._courier(name).restate(message, now)
 
     def _courier(self, name: str) -> Courier:
         if name not in self._couriers:
@@ -144,18 +160,38 @@ class Dispatch:
         return due_at is not None and due_at - now <= LINGER and not self._stop.is_set()
 
     def _record(self, returned: Returned) -> None:
-        row, attempt, now = returned.row, returned.attempt, self._clock.now()
-        self._under_way.pop(row.target, None)
+        now = self._clock.now()
+        self._under_way.pop(returned.target, None)
         passing("record")
+        if returned.row is None:
+            self._record_restated(returned.target, returned.attempt, now)
+        else:
+            self._record_row(returned.row, returned.attempt, now)
+        passing("recorded")
+
+    def _record_restated(self, name: str, attempt: Attempt, now: datetime) -> None:
+        if attempt.verdict is Verdict.SENT:
+            self._outbox.record_restated(name, now)
+            self._restating.done(name, now)
+            logs.event("delivery.restated", target=name)
+            return
+        retry_at = self._restating.failed(name, attempt, now)
+        self._outbox.record_unstated(
+            name, now, attempt.detail, retry_at, blocked=attempt.verdict is Verdict.CONFIGURATION
+        )
+        logs.warning("delivery.not_restated", target=name, verdict=attempt.verdict, detail=attempt.detail)
+
+    def _record_row(self, row: OutboxRow, attempt: Attempt, now: datetime) -> None:
         if attempt.verdict is Verdict.SENT:
             self._outbox.record_sent(row, now, attempt.ref, attempt.detail, self._channels[row.target].pace)
             logs.event("delivery.sent", target=row.target, id=row.id)
         else:
-            self._outbox.record_failure(row, now, outlook(row, attempt, now, random.random()))  # noqa: S311
+            failure = outlook(row, attempt, now, random.random())  # noqa: S311
+            self._outbox.record_failure(row, now, failure)
+            self._restating.pause(row.target, failure.target_retry_at or now, now)
             logs.warning(
                 "delivery.failed", target=row.target, id=row.id, verdict=attempt.verdict, detail=attempt.detail
             )
-        passing("recorded")
 
     def _dismiss_idle(self) -> None:
         for name in self._couriers.keys() - self._under_way.keys():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from usage_watch.core.hello import HELLO
 from usage_watch.core.incident import Incident, RuleRecord
 from usage_watch.core.message import Conversation, Reason
 from usage_watch.core.promise import Decision, Notification, Post, Told
@@ -57,6 +58,16 @@ _RECALL = """
 UPDATE outbox SET state = 'recalled', ended_at = ?, next_attempt_at = NULL
 WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('queued', 'blocked') AND unsure = 0
 RETURNING conversation_id, created_at
+"""
+# What the watcher said of itself before any rule spoke is no greeting; what was said later came after one, or is of a
+# version that had none.
+_STRANGERS = """
+SELECT key FROM json_each(:hellos)
+WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE id = value)
+    AND (
+        NOT EXISTS (SELECT 1 FROM rule WHERE speaks_from IS NOT NULL)
+        OR NOT EXISTS (SELECT 1 FROM outbox WHERE target = key AND state IN (SELECT value FROM json_each(:states)))
+    )
 """
 _ATTEMPTS = """
 SELECT id, target, reason, state, attempts, created_at, attempted_at,
@@ -130,6 +141,11 @@ class AlertStore:
             Decision(incident, target, Reason(reason), bool(told), why) for incident, target, reason, told, why in rows
         }
 
+    def strangers(self, hellos: Mapping[str, str]) -> set[str]:
+        """Which of these targets were never greeted; each with the id of its greeting."""
+        terms = {"hellos": json.dumps(dict(hellos)), "states": json.dumps(list(State))}
+        return {name for (name,) in self._db.query(_STRANGERS, terms)}
+
     def decisions_of(self, incident_id: str) -> list[Decided]:
         """Every decision about an incident, oldest first."""
         rows = self._db.query(
@@ -194,17 +210,16 @@ class AlertStore:
         )
 
     def _post(self, post: Post, at: datetime, created_at: float) -> None:
-        conversation, news = post.conversation, post.message.news[0]
-        self._db.execute(
-            _CONVERSATION, (conversation.id, post.target, news.rule.id, conversation.subject, conversation.ref)
-        )
+        conversation, news = post.conversation, post.message.news
+        rule_id, reason = (news[0].rule.id, news[0].reason.value) if news else ("", HELLO)
+        self._db.execute(_CONVERSATION, (conversation.id, post.target, rule_id, conversation.subject, conversation.ref))
         self._db.execute(
             _OUTBOX,
             {
                 "id": post.id,
                 "target": post.target,
                 "conversation": conversation.id,
-                "reason": news.reason,
+                "reason": reason,
                 "body": MESSAGE.dump(post.message),
                 "at": instant(at),
                 "created_at": created_at,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from usage_watch.core.incident import Incident
-from usage_watch.core.message import RuleName, Severity
+from usage_watch.core.message import Reason, RuleName, Severity
 from usage_watch.store.database import Database, Row
 from usage_watch.store.jsontext import EVIDENCE
 from usage_watch.store.times import instant, moment, seconds
@@ -17,6 +18,16 @@ _OPEN_OR_SINCE = "SELECT * FROM incident WHERE ended_at IS NULL OR ended_at >= ?
 _BEGINNING = """
 SELECT * FROM incident WHERE substr(id, 1, length(:prefix)) = :prefix OR substr(id, 5, length(:prefix)) = :prefix
 ORDER BY id <> :prefix LIMIT 2
+"""
+# The columns of notification and conversation are those of the row with the greatest seq.
+_STANDING = """
+SELECT incident.*, conversation.ref, notification.reason, max(seq)
+FROM incident
+JOIN notification ON incident_id = incident.id AND notification.target = ?
+JOIN outbox ON outbox.id = outbox_id
+JOIN conversation ON conversation.id = conversation_id
+WHERE incident.ended_at IS NULL AND state = 'sent' AND notification.reason <> 'updated'
+GROUP BY incident.id ORDER BY started_at, incident.id
 """
 _UPSERT = """
 INSERT INTO incident VALUES (
@@ -40,6 +51,20 @@ def one(db: Database, prefix: str) -> Incident | None:
     """The incident of that id, or the only one whose id (with `inc_` or without) begins so."""
     found = [_incident(row) for row in db.query(_BEGINNING, {"prefix": prefix})]
     return found[0] if len(found) == 1 or (found and found[0].id == prefix) else None
+
+
+def standing(db: Database, target: str) -> list[Incident]:
+    """Open incidents of which the last that was sent to a target is not that they ended, oldest first.
+
+    Each has the severity at which it stands there, where the target's own handle of it says that.
+    """
+    rows = [row for row in db.query(_STANDING, (target,)) if Reason(row[-2]).firing]
+    return [_at_severity(_incident(row[:-3]), row[-3]) for row in rows]
+
+
+def _at_severity(incident: Incident, ref: str | None) -> Incident:
+    severity = next((each for each in Severity if each == ref), incident.severity)
+    return replace(incident, severity=severity)
 
 
 def upsert(db: Database, incidents: Iterable[Incident]) -> None:

@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Message
+from usage_watch.store import incidents as incident_rows
 from usage_watch.store.database import Database, Row
 from usage_watch.store.jsontext import MESSAGE
 from usage_watch.store.times import instant, moment
@@ -227,6 +229,33 @@ class Outbox:
         self._db.execute(_TARGET_FAILED, {**terms, "retry_at": instant(failure.target_retry_at), "blocked": blocked})
         if failure.expired_from is not None:
             self._db.execute(_EXPIRE, {**terms, "expired": instant(failure.expired_from)})
+
+    def standing(self, name: str) -> list[Incident]:
+        """What is open and was told to a target, oldest first: each at the severity at which it stands there."""
+        return incident_rows.standing(self._db, name)
+
+    def nothing_stands(self, name: str) -> None:
+        """Note that a target by state needs not be told again."""
+        if self._db.one("SELECT 1 FROM target WHERE name = ? AND unstated_from IS NOT NULL", (name,)):
+            with self._db.transaction():
+                self._db.execute("UPDATE target SET unstated_from = NULL WHERE name = ?", (name,))
+
+    def record_restated(self, name: str, at: datetime) -> None:
+        """Note that a target by state took what stands, and so is well."""
+        terms = {"name": name, "at": instant(at), "retry_at": instant(at)}
+        with self._db.transaction():
+            self._db.execute(_BACK, terms)
+            self._db.execute(_TARGET_WELL, terms)
+            self._db.execute("UPDATE target SET unstated_from = NULL WHERE name = ?", (name,))
+
+    def record_unstated(self, name: str, at: datetime, detail: str, retry_at: datetime, *, blocked: bool) -> None:
+        """Note that a target by state could not be told what stands, and why."""
+        terms = {"name": name, "at": instant(at), "detail": detail, "retry_at": instant(retry_at), "blocked": blocked}
+        with self._db.transaction():
+            self._db.execute(_TARGET_FAILED, terms)
+            self._db.execute(
+                "UPDATE target SET unstated_from = coalesce(unstated_from, ?) WHERE name = ?", (instant(at), name)
+            )
 
     def next_due(self, at: datetime, busy: Collection[str] = ()) -> datetime | None:
         """When the next row may be leased, possibly in the past; None while nothing waits. `busy` targets are left out.

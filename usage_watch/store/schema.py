@@ -191,6 +191,7 @@ CREATE TABLE target (
     settings TEXT NOT NULL,  -- a digest: another one is another chance
     failures INTEGER NOT NULL DEFAULT 0,  -- in a row
     failing_from REAL,
+    unstated_from REAL,  -- since when a target by state could not be told again what stands
     blocked_from REAL,
     tried_at REAL,
     retry_at REAL,

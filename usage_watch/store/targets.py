@@ -12,16 +12,17 @@ from usage_watch.store.database import Database
 from usage_watch.store.times import instant, moment
 
 _STATES = """
-SELECT name, blocked_from, failing_from, last_error, coalesce(waiting, 0), waiting_from FROM target
+SELECT name, blocked_from, failing_from, last_error, coalesce(waiting, 0), waiting_from, unstated_from FROM target
 LEFT JOIN (
     SELECT target, count(*) AS waiting, min(created_at) AS waiting_from
     FROM outbox WHERE state IN ('queued', 'leased', 'blocked') GROUP BY target
 ) ON target = name
 ORDER BY name
 """
-_GIVEN_UP = (
-    "SELECT target, ended_at, last_error FROM outbox WHERE state = 'dead' AND ended_at >= ? ORDER BY ended_at, seq"
-)
+_GIVEN_UP = """
+SELECT outbox.target, ended_at, last_error, rule_id FROM outbox JOIN conversation ON conversation.id = conversation_id
+WHERE state = 'dead' AND ended_at >= ? ORDER BY ended_at, seq
+"""
 
 
 class TargetStore:
@@ -58,8 +59,8 @@ class TargetStore:
     def states(self, since: datetime) -> list[TargetState]:
         """How it goes with each target, with what was given up from `since` on."""
         given_up: dict[str, list[GivenUp]] = defaultdict(list)
-        for target, at, detail in self._db.query(_GIVEN_UP, (instant(since),)):
-            given_up[target].append(GivenUp(moment(at), detail))
+        for target, at, detail, rule in self._db.query(_GIVEN_UP, (instant(since),)):
+            given_up[target].append(GivenUp(moment(at), detail, rule))
         return [
             TargetState(
                 name=name,
@@ -69,14 +70,17 @@ class TargetStore:
                 waiting=waiting,
                 waiting_from=moment(waiting_from),
                 given_up=tuple(given_up[name]),
+                unstated_from=moment(unstated_from),
             )
-            for name, blocked_from, failing_from, last_error, waiting, waiting_from in self._db.query(_STATES)
+            for name, blocked_from, failing_from, last_error, waiting, waiting_from, unstated_from in self._db.query(
+                _STATES
+            )
         ]
 
     def _pardon(self, name: str) -> int:
         self._db.execute(
-            "UPDATE target SET failures = 0, failing_from = NULL, blocked_from = NULL, tried_at = NULL, "
-            "retry_at = NULL, last_error = NULL WHERE name = ?",
+            "UPDATE target SET failures = 0, failing_from = NULL, unstated_from = NULL, blocked_from = NULL, "
+            "tried_at = NULL, retry_at = NULL, last_error = NULL WHERE name = ?",
             (name,),
         )
         self._db.execute(
@@ -86,12 +90,14 @@ class TargetStore:
             "UPDATE outbox SET state = 'queued', next_attempt_at = created_at WHERE target = ? AND state = 'blocked'",
             (name,),
         )
-        # What may have arrived goes as it was, so that a copy has the same id; but never after what came behind it.
+        # What may have arrived goes as it was, so that a copy has the same id, and so does a greeting, that nobody says
+        # anew; but never after what came behind it.
         unsure = self._db.execute(
             "UPDATE outbox SET state = 'queued', next_attempt_at = created_at, ended_at = NULL "
-            "WHERE target = ? AND state IN ('dead', 'undeliverable') AND unsure = 1 AND NOT EXISTS ("
-            "SELECT 1 FROM outbox AS later WHERE later.conversation_id = outbox.conversation_id "
-            "AND later.seq > outbox.seq AND later.state = 'sent')",
+            "WHERE target = ? AND state IN ('dead', 'undeliverable') AND (unsure = 1 OR reason = 'hello') "
+            "AND NOT EXISTS (SELECT 1 FROM outbox AS later WHERE later.state = 'sent' AND later.seq > outbox.seq "
+            "AND (later.conversation_id = outbox.conversation_id "
+            "OR (outbox.reason = 'hello' AND later.target = outbox.target)))",
             (name,),
         )
         said_anew = self._db.execute(

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from usage_watch import __version__
-from usage_watch.channels.base import Attempt, ChannelSettings, Sender, Verdict
-from usage_watch.channels.http import http_attempt
-from usage_watch.channels.network import ANSWER_CAP, TIMEOUT_S, why_unreachable
+from usage_watch.channels.base import Attempt, ChannelSettings, Sender, how_many
+from usage_watch.channels.network import TIMEOUT_S
+from usage_watch.channels.posting import Poster
 from usage_watch.channels.webhook.body import webhook_body
 from usage_watch.channels.webhook.signature import signature_headers, signing_key
 from usage_watch.core.addresses import WebAddress
 from usage_watch.core.message import Delivery
 from usage_watch.secret import SecretRef
-from usage_watch.watchdog import Watchdog
-
-if TYPE_CHECKING:
-    import httpx
-
-
-def _how_many(written: object) -> str:
-    return "list" if isinstance(written, list | tuple) else "one"
 
 
 def _some(written: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
@@ -35,7 +25,7 @@ def _some(written: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
 
 SigningSecrets = Annotated[
     Annotated[SecretRef, Tag("one")] | Annotated[tuple[SecretRef, ...], AfterValidator(_some), Tag("list")],
-    Discriminator(_how_many),
+    Discriminator(how_many),
 ]
 
 
@@ -62,43 +52,17 @@ class WebhookSettings(ChannelSettings):
 
 
 class WebhookSender:
-    """Speaks to one URL. Each attempt has its own connection: messages are rare, and a kept one may be dead."""
+    """Speaks to one URL."""
 
     def __init__(self, url: str, keys: Sequence[bytes] = (), *, timeout: float = TIMEOUT_S) -> None:
-        import httpx  # costs 85 ms: only who sends pays
-
-        self._url = url
-        self._keys = tuple(keys)
-        self._timeout = timeout
-        self._client = httpx.Client(
-            timeout=timeout,
-            follow_redirects=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
-            headers={"User-Agent": f"usage-watch/{__version__}", "Content-Type": "application/json"},
-        )
+        self._url, self._keys = url, tuple(keys)
+        self._poster = Poster("The receiver", timeout=timeout)
 
     def send(self, delivery: Delivery) -> Attempt:
         """POST once; the whole attempt takes no longer than the time-out, however slowly the answer drips."""
         body = webhook_body(delivery)
-        wire = _Wire(self._timeout)
-        try:
-            with wire.watchdog.watch():
-                return self._post(delivery, body, wire)
-        except Exception as error:  # whatever a foreign library raises is an outcome of this attempt
-            return wire.outcome(error)
-
-    def _post(self, delivery: Delivery, body: bytes, wire: _Wire) -> Attempt:
         headers = signature_headers(delivery.id, delivery.sent_at, body, self._keys)
-        request = self._client.build_request(
-            "POST", self._url, content=body, headers=headers, extensions={"trace": wire}
-        )
-        response = self._client.send(request, stream=True)
-        try:
-            _drain(response)
-        finally:
-            response.close()
-        asked = response.headers.get("retry-after")
-        return http_attempt("The receiver", response.status_code, retry_after=asked, now=delivery.sent_at)
+        return self._poster.post(self._url, body, headers, delivery.sent_at)
 
     def about_repeats(self, sent: Attempt) -> str:
         """The body stays the same too, but for the time of sending: receivers know a repeat by its id."""
@@ -106,34 +70,4 @@ class WebhookSender:
 
     def close(self) -> None:
         """Let go of the client."""
-        self._client.close()
-
-
-def _drain(response: httpx.Response) -> None:
-    # The status has decided already: an answer that breaks off or never ends changes nothing.
-    with suppress(Exception):
-        read = 0
-        for chunk in response.iter_raw():
-            read += len(chunk)
-            if read >= ANSWER_CAP:
-                return
-
-
-class _Wire:
-    """Watches one request from inside httpx: was its body written, and is it done in time."""
-
-    def __init__(self, seconds: float) -> None:
-        self.watchdog = Watchdog(seconds)
-        self._written = False
-
-    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take one event of httpx's `trace` extension."""
-        self.watchdog.trace(event, info)
-        if event == "http11.send_request_body.complete":
-            self._written = True
-
-    def outcome(self, error: Exception) -> Attempt:
-        why = "it did not answer in time" if self.watchdog.expired else why_unreachable(error)
-        if self._written:
-            return Attempt(Verdict.AMBIGUOUS, f"The receiver may have got the message: {why}.")
-        return Attempt(Verdict.NOT_SENT, f"The receiver was not reached: {why}.")
+        self._poster.close()

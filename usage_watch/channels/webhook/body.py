@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from usage_watch.channels.posting import encoded, written_instant
 from usage_watch.core.entry import AFTERWARDS, goes_on
 from usage_watch.core.message import Delivery, Evidence, Notice
 from usage_watch.core.plain import plain
@@ -51,7 +51,7 @@ def webhook_body(delivery: Delivery) -> bytes:
     }
     if delivery.message.test:
         body["test"] = True
-    return _encoded(body)
+    return encoded(body)
 
 
 def _incident(notice: Notice) -> Json:
@@ -69,7 +69,7 @@ def _incident(notice: Notice) -> Json:
 def _facts(notice: Notice) -> list[Json]:
     evidence = notice.evidence
     said = [("Note", notice.note), (AFTERWARDS, None if goes_on(notice) else evidence.after)]
-    said += [(fact.name, fact.value) for fact in evidence.facts]
+    said += [("Text", notice.text), *((fact.name, fact.value) for fact in evidence.facts)]
     return [{"name": name, "value": value} for name, value in said if value is not None]
 
 
@@ -88,9 +88,7 @@ def _number(value: float | None) -> float | None:
 
 
 def _instant(at: datetime | None) -> str | None:
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None if at is None else written_instant(at)
 
 
 def _least(notice: Notice) -> Notice:
@@ -103,6 +101,7 @@ def _least(notice: Notice) -> Notice:
         labels=_few(notice.labels),
         part=None if notice.part is None else _cut(notice.part),
         note=None,
+        text=None,
         evidence=replace(
             evidence, unit=_cut(evidence.unit), summary=_cut(evidence.summary), facts=(), contributors=(), after=None
         ),
@@ -116,12 +115,7 @@ def _few(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _cut(text: str, limit: int = _LEAST) -> str:
     """The text, if it is short in JSON; else its beginning, as one line."""
-    if len(_encoded(text)) <= limit:
+    if len(encoded(text)) <= limit:
         return text
     line = plain(text, limit)
-    return next((cut for end in range(len(line), 0, -1) if len(_encoded(cut := line[:end] + "…")) <= limit), "…")
-
-
-def _encoded(part: object) -> bytes:
-    # "replace": half a surrogate pair may come from the source's JSON, and is no text to anybody.
-    return json.dumps(part, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+    return next((cut for end in range(len(line), 0, -1) if len(encoded(cut := line[:end] + "…")) <= limit), "…")
