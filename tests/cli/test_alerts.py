@@ -45,6 +45,7 @@ INCIDENT = {
     "after",
     "ack",
     "silence",
+    "mute",
 }
 """The names that programs may count on."""
 
@@ -158,6 +159,31 @@ def test_a_member_and_a_title_are_named(cli: Cli, watched: Path) -> None:
     assert re.search(
         r"^Judged +credit_usage, Sat 14 Nov 00:00 – Sun 22 Nov 1\d:00 \(times in Europe/Berlin\)$", out, re.M
     )
+
+
+def test_a_title_is_filled_in_wherever_it_is_shown(cli: Cli, watched: Path) -> None:
+    id = the("cycle", listed(cli))["id"]
+    changed(watched, id, title="$value of $limit")
+    assert the("cycle", listed(cli))["rule"]["title"] == "30,800 of 20,000"
+    assert json.loads(cli("alerts", "show", id, "--json").out)["rule"]["title"] == "30,800 of 20,000"
+    assert the("cycle", json.loads(cli("status", "--json").out)["open"])["rule"]["title"] == "30,800 of 20,000"
+    assert re.search(r"^Rule +cycle \(budget\): 30,800 of 20,000$", cli("alerts", "show", id).out, re.M)
+
+
+def test_with_a_price_amounts_stand_beside_credits(cli: Cli, watched: Path) -> None:
+    before = the("cycle", listed(cli))
+    watched.write_text("price: {per_1000: 10, currency: USD}\n" + watched.read_text())
+    found = the("cycle", listed(cli))
+    said = "30,800 of 20,000 credits spent (308 USD, 154 %), past the 100 % level"
+    assert found["summary"] == said
+    assert found["facts"] == [*before["facts"], {"name": "At list price", "value": "308 USD; level 200 USD"}]
+    assert {**found, "summary": "", "facts": []} == {**before, "summary": "", "facts": []}
+    assert said in cli("alerts").out
+    out = cli("alerts", "show", found["id"]).out
+    assert re.search(r"^At list price +308 USD; level 200 USD$", out, re.M)
+    assert said in cli("status").out
+    assert said in cli("backtest", "--since", "6d").out
+    assert said in cli("alerts", "ack", found["id"]).out
 
 
 def test_days_are_the_sources_and_said_so(cli: Cli, watched: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.cli.conftest import Cli
 from tests.fakes.scripted_http import Answer
 from tests.fakes.slack_api import SCOPES, TOKEN, SlackApi
 from tests.fakes.webhook_receiver import WebhookReceiver
+from usage_watch import yamlfile
 from usage_watch.simulator import SimulatorServer
 
 RULES = """\
@@ -133,6 +135,67 @@ def test_of_slack_it_is_said_what_becomes_of_a_lost_answer(
         (folder / "rules.yaml").write_text(f"channels:\n  ops: {told}\nnotify: [ops]\nrules: []\n")
         ran = cli("channels", "test", "ops")
     assert (ran.code, ran.out) == (0, f"ops: the test message was taken. {says}\n")
+
+
+def test_slacks_manifest_is_what_slack_takes(cli: Cli, folder: Path) -> None:
+    """By docs.slack.dev/reference/app-manifest."""
+    ran = cli("channels", "manifest", "slack")
+    assert ran.code == 0
+    made = json.loads(ran.out)
+    assert made.keys() == {"display_information", "features", "oauth_config", "settings"}
+    about, bot = made["display_information"], made["features"]["bot_user"]
+    assert about.keys() == {"name", "description"}
+    assert 0 < len(about["name"]) <= 35
+    assert 0 < len(about["description"]) <= 140
+    assert re.fullmatch("[a-z0-9_.-]{1,80}", bot["display_name"])
+    assert made["oauth_config"].keys() == {"scopes"}
+    assert made["oauth_config"]["scopes"].keys() == {"bot"}
+    assert made["settings"] == {"token_rotation_enabled": False}
+    assert yamlfile.parse(ran.out.encode(), "manifest.yaml").data == made
+
+
+def _app_of_the_manifest(cli: Cli) -> frozenset[str]:
+    return frozenset(json.loads(cli("channels", "manifest", "slack").out)["oauth_config"]["scopes"]["bot"])
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_the_manifests_app_may_do_all_that_it_is_asked_to(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, private: bool
+) -> None:
+    monkeypatch.setenv("SLACK_TOKEN", TOKEN)
+    scopes = _app_of_the_manifest(cli)
+    assert scopes == SCOPES
+    needed = set()
+    with SlackApi() as slack:
+        slack.private = {"C0USAGE"} if private else set()
+        told = f'{{kind: slack, token: {{env: SLACK_TOKEN}}, channel: "#usage", base_url: "{slack.base_url}"}}'
+        (folder / "rules.yaml").write_text(f"channels:\n  ops: {told}\nnotify: [ops]\nrules: []\n")
+        for lost in (None, *scopes):
+            slack.scopes = set(scopes - {lost})
+            ran = cli("channels", "test", "ops")
+            if "is looked up before it is repeated." not in ran.out:
+                needed.add(lost)
+    assert needed == {
+        "chat:write",
+        *(scope for scope in scopes if scope.startswith("groups:" if private else "channels:")),
+    }
+
+
+def test_beside_the_manifest_it_is_said_what_to_do_with_it(cli: Cli, folder: Path) -> None:
+    ran = cli("channels", "manifest", "slack")
+    name = json.loads(ran.out)["features"]["bot_user"]["display_name"]
+    for word in ("https://api.slack.com/apps", "export SLACK_BOT_TOKEN=", f"/invite @{name}", "channels test ops"):
+        assert word in ran.err
+    assert max(map(len, ran.said.splitlines()[:-20:-1])) <= 80
+    [ops] = (line.strip() for line in ran.err.splitlines() if "kind: slack" in line)
+    (folder / "rules.yaml").write_text(f"channels:\n  {ops}\nnotify: [ops]\nrules: []\n")
+    assert cli("check").code == 0
+
+
+def test_there_is_a_manifest_of_slack_alone(cli: Cli) -> None:
+    ran = cli("channels", "manifest", "teams")
+    assert (ran.code, ran.out) == (2, "")
+    assert "slack" in ran.err
 
 
 def test_a_test_makes_no_database(cli: Cli, told: Path) -> None:

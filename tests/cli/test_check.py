@@ -75,6 +75,7 @@ def test_as_data(cli: Cli, rules: Path) -> None:
                 "starts": ["2026-12-13T23:00:00Z", "2027-01-13T23:00:00Z", "2027-02-13T23:00:00Z"],
             }
         ],
+        "mutes": [],
         "online": [],
     }
 

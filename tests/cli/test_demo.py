@@ -30,6 +30,9 @@ def test_a_night_is_told_and_nothing_is_left_behind(
         bystander.communicate(timeout=30)
     assert (ran.code, ran.err) == (0, "")
     assert "Traceback" not in ran.out
+    told = [line for line in ran.out.splitlines() if "│" in line]
+    assert "👋 usage-watch watches 4 rules and tells you here" in told[0]
+    assert ran.out.count("👋") == 1, "and not again after it was killed"
     for said in ("kill -9", "over the", "(runaway, since", "ended", "usage-watch check"):
         assert said in ran.out
     assert list(temporary.iterdir()) == []

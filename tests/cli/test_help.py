@@ -25,6 +25,7 @@ EVERY = list(_commands(program))
 def test_every_command_of_this_version_is_there() -> None:
     assert {" ".join(command) for command in EVERY} == {
         "demo",
+        "init",
         "run",
         "check",
         "status",
@@ -36,12 +37,14 @@ def test_every_command_of_this_version_is_there() -> None:
         "silence add",
         "silence expire",
         "silence list",
+        "silence preview",
         "backtest",
         "history",
         "history backfill",
         "history export",
         "channels",
         "channels list",
+        "channels manifest",
         "channels test",
         "simulate",
         "schema",
@@ -53,8 +56,8 @@ def test_the_help_has_a_line_a_command_and_the_exit_codes(cli: Cli) -> None:
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     listed = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line[:2] == "  " and line[2] != " "]
-    assert listed[:6] == ["demo", "run", "check", "status", "alerts", "silence"]
-    assert listed[6:11] == ["backtest", "history", "channels", "simulate", "schema"]
+    assert listed[:7] == ["demo", "init", "run", "check", "status", "alerts", "silence"]
+    assert listed[7:12] == ["backtest", "history", "channels", "simulate", "schema"]
     for code in (0, 1, 2, 3, 4, 5, 70):
         assert any(line.split()[:1] == [str(code)] for line in lines)
 

@@ -65,4 +65,4 @@ def test_a_pipe_gets_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_cycle_says_what_it_did_to_whoever_watches(cli: Cli, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = watched_by(monkeypatch)
     assert cli("run", "--once").code == 0
-    assert terminal.getvalue().endswith("2 feeds read, 216 new buckets, 0 revised; 3 messages sent.\n" + CLEAR)
+    assert terminal.getvalue().endswith("2 feeds read, 216 new buckets, 0 revised; 4 messages sent.\n" + CLEAR)

@@ -34,6 +34,10 @@ def with_pager(rules: Path, hook: str) -> None:
 def test_once_says_nothing_but_its_messages(cli: Cli, rules: Path) -> None:
     ran = cli("run", "--once")
     assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(
+        "👋 usage-watch watches 3 rules and tells you here; data until 14:00 (Europe/Berlin)\n"
+        "Look closer: usage-watch status · for quiet: usage-watch silence --help\n\n"
+    )
     assert ran.out.count("times in Europe/Berlin") == 3
 
 
@@ -45,7 +49,7 @@ def test_once_verbose_logs(cli: Cli, rules: Path) -> None:
     ran = cli("-v", "run", "--once")
     assert [line.split()[2] for line in ran.err.splitlines()] == [
         "daemon.started",
-        *["delivery.sent"] * 3,
+        *["delivery.sent"] * 4,
         "cycle.done",
     ]
 

@@ -500,3 +500,47 @@ def test_people_speak_beside_a_running_daemon(cli: Cli, rules: Path, fetched: Pa
     found = next(each for each in json.loads(cli("alerts", "--json").out) if each["id"] == incident)
     assert found["ack"]["stands"] is True
     assert found["silence"]["id"] == silenced
+
+
+# What it would do
+
+
+def test_a_preview_says_what_is_open_and_what_would_have_been_kept_quiet(cli: Cli, watched: Path) -> None:
+    ran = cli("silence", "preview", "rule=~runaway|heavy-day")
+    assert (ran.code, ran.err) == (0, "")
+    assert facts(ran) == {
+        "About": "rule=~runaway|heavy-day",
+        "Matches now": "2 alerts: runaway, heavy-day (ana@example.com)",
+        "Since": "Sun 15 Nov 15:05 (times in Europe/Berlin)",
+        "Told since": "3 alerts",
+        "Kept quiet": "2 of them: heavy-day 1, runaway 1",
+    }
+    assert stored(watched) == []
+
+
+def test_a_preview_as_data(cli: Cli, watched: Path) -> None:
+    found = json.loads(cli("silence", "preview", "kind=budget", "--since", "2026-11-20", "--json").out)
+    assert len(found.pop("matches")) == 1
+    assert found == {
+        "matchers": [{"name": "kind", "operator": "=", "value": "budget"}],
+        "since": "2026-11-20T00:00:00Z",
+        "told": 3,
+        "kept": [{"rule": "cycle", "alerts": 1}],
+    }
+
+
+def test_what_was_told_before_is_not_counted(cli: Cli, watched: Path, clock: SteppedClock) -> None:
+    clock.step(NOW + timedelta(days=2))
+    said = facts(cli("silence", "preview", "rule=~.*", "--since", "1d"))
+    assert (said["Told since"], said["Kept quiet"]) == ("0 alerts", "0 of them")
+
+
+def test_a_preview_of_what_matches_nothing_now_says_so(cli: Cli, watched: Path) -> None:
+    assert facts(cli("silence", "preview", "severity=info"))["Matches now"] == "no open alert"
+
+
+def test_a_preview_refuses_what_a_silence_would(cli: Cli, watched: Path) -> None:
+    ran = cli("silence", "preview", "rule=runawy")
+    assert (ran.code, ran.out) == (2, "")
+    assert "did you mean runaway?" in ran.err
+    assert cli("silence", "preview", "rule=runaway", "--since", "soon").code == 2

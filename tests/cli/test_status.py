@@ -40,7 +40,7 @@ def test_the_gravest_is_first_then_the_newest(cli: Cli, watched: Path) -> None:
 
 def test_as_data(cli: Cli, watched: Path) -> None:
     found = json.loads(cli("status", "--json").out)
-    assert found.keys() == {"feeds", "open", "silences", "outbox", "channels"}
+    assert found.keys() == {"feeds", "open", "silences", "mutes", "outbox", "channels"}
     assert found["feeds"][0] == {
         "feed": "credit_usage 1h",
         "dataset": "credit_usage",
@@ -61,7 +61,7 @@ def test_as_data(cli: Cli, watched: Path) -> None:
     }
     assert {each["rule"]["id"] for each in found["open"]} == {"runaway", "heavy-day", "cycle"}
     assert all((each["ack"], each["silence"]) == (None, None) for each in found["open"])
-    assert found["silences"] == []
+    assert found["silences"] == found["mutes"] == []
     assert found["outbox"] == {}
 
 
@@ -193,6 +193,16 @@ def test_what_could_not_be_delivered_waits_by_channel(cli: Cli, rules: Path, mon
     row = next(line for line in out.splitlines() if line.startswith("pager"))
     assert "3         refused since 15:05, tried again each hour: env HOOK_SECRET is not set" in row
     assert json.loads(cli("status", "--json").out)["outbox"] == {"pager": {"blocked": 1, "queued": 2}}
+
+
+def test_open_alerts_that_are_not_told_again_are_said_by_channel(cli: Cli, watched: Path) -> None:
+    change = "UPDATE target SET unstated_from = ?, last_error = 'It answered 503.' WHERE name = 'screen'"
+    with closing(sqlite3.connect(watched.parent / "usage-watch.db")) as database, database:
+        database.execute(change, ((NOW - timedelta(minutes=20)).timestamp(),))
+    row = next(line for line in cli("status").out.splitlines() if line.startswith("screen "))
+    assert row.split("  ")[-1].strip() == "open alerts not told again since 14:45: It answered 503."
+    (channel,) = json.loads(cli("status", "--json").out)["channels"]
+    assert channel["unstated_from"] == "2026-11-22T13:45:00Z"
 
 
 def test_80_columns_are_enough(watched: Path) -> None:

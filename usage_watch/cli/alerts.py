@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.common.incidents import explained, incident_json, is_open, print_all, urgent, what
+from usage_watch.cli.common.incidents import explained, in_words, incident_json, is_open, print_all, urgent, what
 from usage_watch.cli.common.orders import NOTHING, author, said, words_of
 from usage_watch.cli.common.printing import print_facts, print_json, print_table
 from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
@@ -58,8 +58,8 @@ def list_(session: Session, history: bool, since: str, as_data: bool) -> None:
     start_at, config = since_at(since, now), session.config()
     with session.reading(config) as database:
         found = AlertStore(database).incidents(start_at)
-        words = words_of(database, found, now)
-    shown = urgent(incident for incident in found if history or not incident.history)
+        words = words_of(config, database, found, now)
+    shown = urgent(in_words((incident for incident in found if history or not incident.history), config, now))
     if as_data:
         print_json([incident_json(incident, words[incident.id]) for incident in shown])
         return
@@ -88,7 +88,8 @@ def show(session: Session, id: str, as_data: bool) -> None:
         store = AlertStore(database)
         incident = _find(store, id)
         decisions, attempts = store.decisions_of(incident.id), store.attempts_of(incident.id)
-        word = words_of(database, [incident], now)[incident.id]
+        word = words_of(config, database, [incident], now)[incident.id]
+    [incident] = in_words([incident], config, now)
     if as_data:
         told = {"decisions": [_decision_json(each) for each in decisions]}
         print_json({**incident_json(incident, word), **told, "deliveries": [_delivery_json(each) for each in attempts]})
@@ -122,9 +123,9 @@ def ack(session: Session, id: str, note: str | None, by: str | None) -> None:
     with session.writing(config) as database:
         store = AlertStore(database)
         incident = _going_on(_find(store, id), reader)
-        before = words_of(database, [incident], now).get(incident.id, NOTHING)
+        before = words_of(config, database, [incident], now).get(incident.id, NOTHING)
         SilenceStore(database).ack(Ack(incident.id, incident.rank, now, who, why))
-    _print_acknowledged(incident, before, reader)
+    _print_acknowledged(in_words([incident], config, now)[0], before, reader)
 
 
 def _going_on(incident: Incident, reader: Reader) -> Incident:

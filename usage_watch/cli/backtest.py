@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.common.incidents import incident_json, what
+from usage_watch.cli.common.incidents import in_words, incident_json, what
 from usage_watch.cli.common.layout import wrapped
 from usage_watch.cli.common.printing import on_terminal, print_json, print_table, width
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
@@ -131,7 +131,8 @@ def _replayed(
 
     told = desk(config)
     known = store.knowledge(wants_of(config.enabled, told, since))
-    return known, replay(config.enabled, known, told, since, until, shown)
+    found = replay(config.enabled, known, told, since, until, shown)
+    return known, replace(found, incidents=tuple(in_words(found.incidents, config, until)))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ Told = Mapping[str, Sequence["Severity"]]
 
 @click.group(cls=Noun)
 def channels() -> None:
-    """Where messages go: list the channels, or test one."""
+    """Where messages go: list the channels, test one, or make a Slack app."""
 
 
 @channels.command("list")
@@ -113,6 +113,37 @@ def test(session: Session, name: str) -> None:
     if pardoned := _pardoned(session, config, name):
         some = "1 message that did not arrive gets" if pardoned == 1 else f"{pardoned:,} that did not arrive get"
         click.echo(f"{name}: {some} another chance.")
+
+
+@channels.command()
+@click.argument("kind", type=click.Choice(["slack"]), expose_value=False)
+def manifest() -> None:
+    """Print the manifest that Slack makes an app from, with its scopes.
+
+    What to do with it is said on standard error.
+    """
+    import json
+
+    from usage_watch.channels.slack.manifest import manifest as of_slack
+
+    click.echo(json.dumps(of_slack(), indent=2))
+    click.echo(_MAKE_THE_APP, err=True)
+
+
+_MAKE_THE_APP = """
+1. https://api.slack.com/apps: Create New App, From a manifest; pick your
+   workspace, and paste what is printed above in place of what is there.
+2. Install App: install it to the workspace. Then copy the Bot User OAuth Token
+   (xoxb-...) to where usage-watch is started:
+
+     export SLACK_BOT_TOKEN=xoxb-...
+
+3. In Slack, in the channel that it shall post to: /invite @usage_watch
+4. In the rules file, under `channels`; then try it:
+
+     ops: {kind: slack, token: {env: SLACK_BOT_TOKEN}, channel: "#your-channel"}
+
+     usage-watch channels test ops"""
 
 
 def _pardoned(session: Session, config: Config, name: str) -> int:

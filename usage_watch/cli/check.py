@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from usage_watch.cli.common.failures import SeveralError
+from usage_watch.cli.common.mutes import MutedTime, muted_times, print_mutes
 from usage_watch.cli.common.printing import count, print_facts, print_json, print_table
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.errors import Fault, RulesFileError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from usage_watch.cli.foresight import NextPeriods, Question
     from usage_watch.cli.online import Trial
     from usage_watch.config import Config
@@ -26,9 +29,11 @@ class Report:
 
     file: Path
     config: Config
+    now: datetime
     warnings: Sequence[Fault]
     questions: Sequence[Question]
     periods: Sequence[NextPeriods]
+    mutes: Sequence[MutedTime]
     trials: Sequence[Trial]
 
 
@@ -62,13 +67,24 @@ def check(session: Session, file: Path | None, online: bool, as_data: bool) -> N
 def _report(path: Path, online: bool) -> Report:
     from usage_watch.cli.foresight import Seen, next_periods, questions, warned
     from usage_watch.cli.online import trials
+    from usage_watch.cli.rendering import unrenderable
     from usage_watch.clock import open_clock
     from usage_watch.config import load
 
     config, now = load(path), open_clock().now()
+    if faults := unrenderable(config, now):
+        raise RulesFileError(str(path), faults)
     seen = Seen(config)
-    tried = list(trials(config, now)) if online else []
-    return Report(path, config, warned(config, seen), questions(config, seen), next_periods(config, now), tried)
+    return Report(
+        file=path,
+        config=config,
+        now=now,
+        warnings=warned(config, seen),
+        questions=questions(config, seen),
+        periods=next_periods(config, now),
+        mutes=muted_times(config, now),
+        trials=list(trials(config, now)) if online else [],
+    )
 
 
 def _data(report: Report) -> dict[str, Any]:
@@ -80,6 +96,7 @@ def _data(report: Report) -> dict[str, Any]:
         "channels": len(report.config.channels),
         "feeds": report.questions,
         "periods": report.periods,
+        "mutes": report.mutes,
         "online": [{"name": trial.what, "ok": trial.error is None, "detail": trial.detail} for trial in report.trials],
     }
 
@@ -95,6 +112,12 @@ def _print(report: Report) -> None:
         click.echo()
         starts = ((each.rule, each.timezone, _days(each)) for each in report.periods)
         print_table(("budget", "time zone", "next periods start"), starts, "")
+    if report.mutes:
+        from usage_watch.cli.common.times import Reader
+
+        zone = report.config.timezone
+        click.echo(f"\nWhat is muted next (times in {zone.key})")
+        print_mutes(report.mutes, Reader(zone, report.now))
     # What failed is said at the end.
     if tried := [(trial.what, trial.detail) for trial in report.trials if trial.error is None]:
         click.echo()

@@ -34,15 +34,21 @@ def undelivered(database: Database, now: datetime) -> tuple[Pending, Sequence[Ta
 def print_deliveries(pending: Pending, states: Sequence[TargetState], reader: Reader) -> None:
     """A line for what waits, and one for what was given up, of each channel that has either."""
     by_name = {state.name: state for state in states}
-    rows = [
+    rows: list[tuple[str, object, str]] = [
         (name, count, said)
         for name, counts in pending.items()
         for count, said in _lines(counts, by_name.get(name), reader)
         if count
     ]
+    rows += [(each.name, "", _unstated(each, reader)) for each in states if each.unstated_from is not None]
     click.echo("\nMessages not delivered" + ("" if rows else ": none"))
     if rows:
         print_table(("channel", "messages", "state"), rows, "")
+
+
+def _unstated(state: TargetState, reader: Reader) -> str:
+    since = "" if state.unstated_from is None else f" since {reader.moment(state.unstated_from)}"
+    return f"open alerts not told again{since}: {state.last_error}"
 
 
 def _lines(counts: Mapping[State, int], state: TargetState | None, reader: Reader) -> list[tuple[int, str]]:

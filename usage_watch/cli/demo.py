@@ -100,8 +100,8 @@ def _story() -> list[Beat]:
     return [
         Beat(
             EVENING,
-            "The daemon starts for the first time and reads 90 days of history. What had ended before it came is "
-            "history; what is open now, it tells, once.",
+            "The daemon starts for the first time, reads 90 days of history and says what it watches. What had ended "
+            "before it came is history; what is open now, it tells, once.",
             _start,
         ),
         Beat(
@@ -165,8 +165,7 @@ told twice. What to do next:
 
     export PERPLEXITY_ANALYTICS_API_KEY=…
                           an admin makes it: Settings → Organization → Computer
-    cp rules.example.yaml rules.yaml
-                          one of everything; keep what you need
+    usage-watch init      a few questions, and a rules.yaml of ten lines
     usage-watch check     every fault at its line, before anything runs
     usage-watch run       the daemon
 """

@@ -21,6 +21,7 @@ _COMPLETE = "_USAGE_WATCH_COMPLETE"
 
 _COMMANDS = {
     "demo": "usage_watch.cli.demo:demo",
+    "init": "usage_watch.cli.init:init",
     "run": "usage_watch.cli.run:run",
     "check": "usage_watch.cli.check:check",
     "status": "usage_watch.cli.status:status",
@@ -71,7 +72,7 @@ Exit codes:
 def cli() -> None:
     """Watch an organization's usage of Perplexity Computer, and tell people once, in time, with the reason.
 
-    New here? `usage-watch demo` needs no key and no network.
+    New here? `usage-watch demo` needs no key and no network; `usage-watch init` writes a first rules file.
     """
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from usage_watch.config.advice import PARTS
 from usage_watch.config.shapes import either, near
 from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.message import Severity
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 Categories = Mapping[tuple[str, str], Collection[str]]
 """By dataset and axis (as the source writes it, or `member`), the categories that stored history has."""
 
-_PARTS = {"budget": ("levels", "forecast", "burn")}
-"""What speaks of a kind, where that is not the rule as a whole."""
 _META_LABELS = ("Channel", "Dataset", "Feed", "Rule", MEMBER)
 """Of what the watcher says of itself."""
 _SHOWN = 5
@@ -63,7 +62,7 @@ def _of_rule(rule: Rule, categories: Categories) -> Sort:
     severities = [level.severity for level in rule.levels]
     label = _label(rule, categories)
     labels = {} if label is None else {label: categories.get((rule.dataset, label), ())}
-    return _sort(rule.id, rule.kind, severities, _PARTS.get(rule.kind, ("",)), [rule.dataset], labels)
+    return _sort(rule.id, rule.kind, severities, PARTS.get(rule.kind, ("",)), [rule.dataset], labels)
 
 
 def _sort(

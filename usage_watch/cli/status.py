@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.common.incidents import incident_json, is_open, print_open, urgent
+from usage_watch.cli.common.incidents import in_words, incident_json, is_open, print_open, urgent
+from usage_watch.cli.common.mutes import MutedTime, muted_times, print_mutes
 from usage_watch.cli.common.orders import Words, words_of
 from usage_watch.cli.common.printing import print_json
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
@@ -39,6 +40,8 @@ class Status:
     """What people said of what is open."""
     silences: Sequence[Silence]
     """Those in force."""
+    mutes: Sequence[MutedTime]
+    """Those of the rules file that are in force."""
     outbox: Pending
     """By channel and state, how many messages wait, or were given up in the last week."""
     channels: Sequence[TargetState]
@@ -77,8 +80,9 @@ def _status(config: Config, database: Database, now: datetime) -> Status:
     incidents = urgent(incident for incident in AlertStore(database).incidents(now) if is_open(incident))
     return Status(
         feeds=fresh(config, database, now),
-        open=incidents,
-        words=words_of(database, incidents, now),
+        open=in_words(incidents, config, now),
+        words=words_of(config, database, incidents, now),
+        mutes=[each for each in muted_times(config, now) if each.in_force],
         silences=[silence for silence in SilenceStore(database).all(now) if silence.in_force(now)],
         outbox=pending,
         channels=channels,
@@ -90,6 +94,7 @@ def _data(found: Status, now: datetime) -> dict[str, Any]:
         "feeds": found.feeds,
         "open": [incident_json(each, found.words[each.id]) for each in found.open],
         "silences": [silence_json(each, found.open, now) for each in found.silences],
+        "mutes": found.mutes,
         "outbox": found.outbox,
         "channels": found.channels,
     }
@@ -110,6 +115,9 @@ def _print(found: Status, reader: Reader) -> None:
     if found.silences:
         click.echo("\nSilences in force")
         print_silences(found.silences, found.open, reader)
+    if found.mutes:
+        click.echo("\nMutes in force")
+        print_mutes(found.mutes, reader)
     print_deliveries(found.outbox, found.channels, reader)
 
 

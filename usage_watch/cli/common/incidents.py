@@ -10,9 +10,12 @@ from usage_watch.cli.common.printing import print_table
 from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, clause
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from usage_watch.cli.common.times import Reader
+    from usage_watch.config import Config
     from usage_watch.core.incident import Incident
-    from usage_watch.core.message import Evidence
+    from usage_watch.core.message import Evidence, RuleName
 
 _OVER_BEFORE = "from before the rule was first seen, told to nobody"
 _LOOKED_OVER = "looks over, waiting for data to settle; told to nobody"
@@ -22,6 +25,14 @@ _LOOKED_OVER = "looks over, waiting for data to settle; told to nobody"
 def is_open(incident: Incident) -> bool:
     """Whether it goes on and anybody is to know; what looked over when its rule was first seen is only not final."""
     return incident.open and not incident.history
+
+
+def in_words(incidents: Iterable[Incident], config: Config, now: datetime) -> list[Incident]:
+    """As messages speak of them: titles filled in, amounts beside credits."""
+    from usage_watch.core.compose import Form, as_told
+
+    form = Form({}, config.timezone, price=config.list_price)
+    return [as_told(incident, form, now) for incident in incidents]
 
 
 def urgent(incidents: Iterable[Incident]) -> list[Incident]:
@@ -74,7 +85,7 @@ def explained(incident: Incident, reader: Reader, word: Word = NOTHING) -> Itera
     """Every number that there is about an incident, as names and values; and what people said of it."""
     evidence, bucket = incident.evidence, incident.evidence.bucket
     yield "Incident", incident.id
-    yield "Rule", _rule(incident)
+    yield "Rule", _rule(incident.rule)
     yield from incident.labels.items()
     yield "What", evidence.summary
     yield "Severity", incident.severity
@@ -153,8 +164,7 @@ def _name(incident: Incident) -> tuple[str, str, str]:
     return incident.id, incident.severity, incident.rule.id
 
 
-def _rule(incident: Incident) -> str:
-    rule = incident.rule
+def _rule(rule: RuleName) -> str:
     return f"{rule.id} ({rule.kind})" + ("" if rule.title == rule.id else f": {rule.title}")
 
 

@@ -1,11 +1,11 @@
-"""What people said of alerts: who knows of one, and which silence holds it back."""
+"""What people said of alerts: who knows of one, and what holds it back."""
 
 from __future__ import annotations
 
 import getpass
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from usage_watch.errors import UsageError
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from usage_watch.cli.common.times import Reader
+    from usage_watch.config import Config
     from usage_watch.core.incident import Incident
+    from usage_watch.core.mute import Mute
     from usage_watch.core.silence import Ack, Silence
     from usage_watch.store.database import Database
 
@@ -31,7 +33,11 @@ class Word:
     known: bool = False
     """The acknowledgement still stands."""
     silence: Silence | None = None
-    """What holds it back now."""
+    """What somebody holds it back by now."""
+    mute: Mute | None = None
+    """What the rules file holds it back by now."""
+    mute_ends_at: datetime | None = None
+    """When that ends; None where it never does."""
 
 
 NOTHING = Word()
@@ -40,23 +46,30 @@ Words = Mapping[str, Word]
 """By the incident's id; one that is missing is `NOTHING`."""
 
 
-def words_of(database: Database, incidents: Sequence[Incident], now: datetime) -> Words:
-    """What people said of these."""
-    from usage_watch.core.silence import holding
+def words_of(config: Config, database: Database, incidents: Sequence[Incident], now: datetime) -> Words:
+    """What people said of these, and what the rules file does."""
     from usage_watch.store.silences import SilenceStore
 
     store = SilenceStore(database)
     silences, acks = store.all(now), store.acks([incident.id for incident in incidents])
     over_at = _over_at(database, list(acks))
-    held = {each.id: holding(silences, each, now) for each in incidents if each.open}
-    return {each.id: _word(each, acks, over_at, held.get(each.id)) for each in incidents}
+    words = (_word(each, acks.get(each.id), over_at.get(each.id)) for each in incidents)
+    found = zip(incidents, words, strict=True)
+    return {each.id: _held(word, each, silences, config.mutes, now) if each.open else word for each, word in found}
 
 
-def _word(
-    incident: Incident, acks: Mapping[str, Ack], over_at: Mapping[str, datetime], silence: Silence | None
-) -> Word:
-    ack = acks.get(incident.id)
-    return Word(ack, ack is not None and ack.stands(incident, over_at.get(incident.id)), silence)
+def _word(incident: Incident, ack: Ack | None, over_at: datetime | None) -> Word:
+    return Word(ack, ack is not None and ack.stands(incident, over_at))
+
+
+def _held(word: Word, incident: Incident, silences: Sequence[Silence], mutes: Sequence[Mute], now: datetime) -> Word:
+    """With what holds it back."""
+    from usage_watch.core.hold import heard_from, holding
+
+    silence, mute = holding(silences, incident, now), holding(mutes, incident, now)
+    if mute is None:
+        return replace(word, silence=silence)
+    return replace(word, silence=silence, mute=mute, mute_ends_at=heard_from(mutes, incident, now))
 
 
 def _over_at(database: Database, ids: Sequence[str]) -> dict[str, datetime]:
@@ -75,6 +88,12 @@ def notes(word: Word, reader: Reader) -> Iterator[str]:
         yield f"acknowledged by {word.ack.author}"
     if word.silence is not None:
         yield f"silenced until {reader.moment(word.silence.ends_at)} by {word.silence.author}"
+    if word.mute is not None:
+        yield f"muted {_until(word, reader)} by {word.mute.name}"
+
+
+def _until(word: Word, reader: Reader) -> str:
+    return f"until {reader.moment(word.mute_ends_at)}" if word.mute_ends_at else "always"
 
 
 def facts(word: Word, reader: Reader) -> Iterator[tuple[str, str]]:
@@ -86,6 +105,8 @@ def facts(word: Word, reader: Reader) -> Iterator[tuple[str, str]]:
     if (silence := word.silence) is not None:
         until = reader.moment(silence.ends_at)
         yield "Silenced", f"until {until} by {silence.author} ({silence.id}): {silence.reason}"
+    if word.mute is not None:
+        yield "Muted", f"{_until(word, reader)}: {word.mute.name}"
 
 
 def word_json(word: Word) -> dict[str, Any]:
@@ -95,6 +116,7 @@ def word_json(word: Word) -> dict[str, Any]:
         "ack": ack and {"at": ack.at, "author": ack.author, "note": ack.note, "stands": word.known},
         "silence": silence
         and {"id": silence.id, "until": silence.ends_at, "author": silence.author, "reason": silence.reason},
+        "mute": word.mute and {"name": word.mute.name, "until": word.mute_ends_at},
     }
 
 
