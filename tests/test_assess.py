@@ -20,8 +20,10 @@ from usage_watch import meta
 from usage_watch.assess import REACH, Outcome, judged_from, known_from, wanted
 from usage_watch.core.feedstate import FeedState, Poll
 from usage_watch.core.incident import Incident
-from usage_watch.core.message import Reason
+from usage_watch.core.message import Hello, Reason, Severity
+from usage_watch.core.money import Price
 from usage_watch.core.series import FeedHistory
+from usage_watch.core.template import Style
 from usage_watch.meta import Sight
 from usage_watch.rules import Rule
 from usage_watch.store.database import open_for_writing
@@ -68,6 +70,31 @@ def test_a_message_says_how_fresh_its_data_was() -> None:
     world = telling()
     (post,) = world.cycle(hourly(10, 10, 150, 0, 0, unsettled=3), now(5)).posts
     assert (post.message.data_until, post.message.decided_at) == (at(3), now(5))
+
+
+def test_who_is_new_hears_first_what_is_watched_and_machines_do_not() -> None:
+    world = telling({"warning": ["ops", "pager"]})
+    world.ledger = replace(world.ledger, strangers=frozenset({"ops", "board", "pager"}))
+    hello, *alerts = world.cycle(hourly(10, 150, 0, unsettled=2), now(3)).posts
+    assert (hello.target, hello.message.hello) == ("ops", Hello(rules=1, heard=1, unread=0))
+    assert (hello.message.data_until, hello.message.zone) == (at(2), "UTC")
+    assert [(post.target, post.message.hello) for post in alerts] == [("ops", None), ("pager", None)]
+
+
+def test_a_level_that_no_rule_has_tells_nobody_and_what_the_watcher_says_of_itself_does() -> None:
+    world = telling({"info": ["ops"]})
+    desk = world.desk
+    meta_routes = {meta.RULES[0]: {Severity.CRITICAL: ["board"]}}
+    world.desk = replace(desk, routes={**desk.routes, **meta_routes})
+    world.ledger = replace(world.ledger, strangers=frozenset({"ops", "board"}))
+    (hello,) = world.cycle(hourly(10, 20), now(2)).posts
+    assert (hello.target, hello.message.hello) == ("board", Hello(rules=1, heard=0, unread=0))
+
+
+def test_nobody_is_greeted_before_anything_was_read() -> None:
+    world = telling()
+    world.ledger = replace(world.ledger, strangers=frozenset({"ops"}))
+    assert world.cycle(hourly(), now(3)).posts == ()
 
 
 def test_a_rise_through_several_levels_tells_only_the_highest() -> None:
@@ -267,6 +294,64 @@ def test_the_next_instant_is_when_the_watcher_would_find_something() -> None:
     next_at = world.cycle(hourly(10), now(0.5)).next_at
     assert next_at == meta.next_at(world.sight, now(0.5))
     assert next_at is not None
+
+
+# ---- a rule's own words ---------------------------------------------------------------------------------------------
+
+FAILED = "meta:template_error"
+
+
+def worded(text: str | None, title: str = "it") -> Telling:
+    """A rule with a text that no `check` has seen."""
+    rule = made("threshold", above=LEVELS, title=title)
+    plain = desk_of({rule.id: ["ops"], FAILED: ["ops", "pager"]})
+    return Telling([rule], replace(plain, form=replace(plain.form, styles={rule.id: Style(text)})))
+
+
+BROKEN, WHOLE = worded("$nothing"), worded("$value")
+
+
+@pytest.mark.parametrize("broken", [BROKEN, worded(None, title="of $nothing")])
+def test_words_that_cannot_be_filled_in_are_replaced_and_that_is_told_once(broken: Telling) -> None:
+    world = Telling(broken.rules, broken.desk)
+    assert world.told(hourly(10, 150), now(2)) == ["fired ops", "fired ops it", "fired pager it"]
+    alert, meta_alert, _ = (post.message.news[0] for post in world.outcomes[-1][1].posts)
+    assert (alert.rule.title, alert.text) == ("it", None)
+    assert (meta_alert.rule.id, meta_alert.labels) == (FAILED, {"Rule": "it"})
+    assert world.told(hourly(10, 150, 150), now(3)) == []
+    assert world.told(hourly(10, 150, 300), now(4)) == ["escalated ops"]
+    assert world.told(hourly(10, 150, 300, 10, 10), now(6)) == ["resolved ops"], "nothing is open, and it still fails"
+    assert world.told(hourly(10, 150, 300, 10, 10, 10), now(7)) == []
+    assert world.told(hourly(10, 150, 300, 10, 10, 10, 10, 150), now(8)) == ["fired ops"]
+    world.rules, world.desk = WHOLE.rules, WHOLE.desk
+    assert world.told(hourly(10, 150, 300, 10, 10, 10, 10, 150), now(8.5)) == ["resolved ops it", "resolved pager it"]
+    assert world.told(hourly(10, 150, 300, 10, 10, 10, 10, 150), now(9)) == []
+
+
+def test_words_that_fail_are_told_once_whatever_is_restarted(tmp_path: Path) -> None:
+    world = Telling(BROKEN.rules, BROKEN.desk)
+    world.told(hourly(10, 150, 10, 10), now(2))
+    world.told(hourly(10, 150, 10, 10), now(4))
+    with open_for_writing(tmp_path / "usage-watch.db") as database:
+        world.restarted(database)
+    assert world.told(hourly(10, 150, 10, 10), now(5)) == []
+    assert {each.rule.id: each.open for each in world.incidents} == {"it": False, FAILED: True}
+    world.rules = []
+    assert world.told(hourly(10, 150, 10, 10), now(6)) == ["resolved ops it", "resolved pager it"]
+
+
+def test_a_price_neither_updates_nor_tells_anything_again() -> None:
+    world = telling(["ops", "board"])
+    assert world.told(hourly(10, 150), now(2)) == ["fired ops", "fired board"]
+    before = world.one
+    for price in (Price(10, "USD"), Price(20_000, "EUR"), None):
+        world.desk = replace(world.desk, form=replace(world.desk.form, price=price))
+        assert world.cycle(hourly(10, 150), now(2)) == EMPTY
+    assert world.one == before
+    world.desk = replace(world.desk, form=replace(world.desk.form, price=Price(10, "USD")))
+    assert world.told(hourly(10, 150, 300), now(3)) == ["escalated ops", "escalated board"]
+    assert world.outcomes[-1][1].posts[0].message.news[0].evidence.summary.startswith("300 credits (3 USD) in 1 h")
+    assert "USD" not in world.one.evidence.summary
 
 
 # ---- the first start ------------------------------------------------------------------------------------------------
@@ -726,7 +811,7 @@ def test_a_shorter_reach_judges_and_takes_back_less() -> None:
     assert not world.one.retracted
     (rule,) = world.rules
     assert judged_from(rule, [], LATE, timedelta(days=1)) == LATE - timedelta(days=1)
-    assert known_from([rule], [], world.desk, LATE, timedelta(days=1)) == LATE - timedelta(days=1, hours=2)
+    assert known_from([rule], [], world.desk, LATE, timedelta(days=1)) == LATE - timedelta(days=1, hours=2 + 23)
 
 
 def test_each_feed_is_loaded_as_far_back_as_its_most_curious_rule_needs() -> None:
@@ -734,13 +819,13 @@ def test_each_feed_is_loaded_as_far_back_as_its_most_curious_rule_needs() -> Non
     rules = [made("threshold", id="a", above=1), made("threshold", id="b", above=1, window="24h")]
     rules.append(made("threshold", id="c", above=1, bucket="1d"))
     wants = wanted(rules, [], desk, LATE)
-    assert wants == {HOURLY: LATE - REACH - timedelta(hours=25), DAILY: LATE - REACH - timedelta(days=2)}
+    assert wants == {HOURLY: LATE - REACH - timedelta(hours=25 + 23), DAILY: LATE - REACH - timedelta(days=2 + 23)}
 
 
 def test_a_ledger_reaches_as_far_back_as_anything_that_is_judged() -> None:
     world = telling()
     incident = open_incident(world)
-    assert known_from(world.rules, [incident], world.desk, LATE) == at(1) - timedelta(hours=2)
+    assert known_from(world.rules, [incident], world.desk, LATE) == at(1) - timedelta(hours=2 + 23)
     assert known_from([], [], world.desk, LATE) == LATE - REACH
 
 

@@ -31,6 +31,8 @@ from usage_watch.clock import SteppedClock
 from usage_watch.config import load
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Reason, Severity
+from usage_watch.core.mute import Mute
+from usage_watch.core.schedule import Weekly
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, Reading, SeriesKey
 from usage_watch.cycle import Cycle, desk
 from usage_watch.rules import Rule
@@ -75,9 +77,14 @@ class Past:
             self.poll(hour + 0.1, {number: now.get(number, 10) for number in range(max(0, hour - 200), hour)})
 
     def replayed(
-        self, rules: Sequence[Rule], until: float, since: float = 0, notify: Mapping[str, Notify] | None = None
+        self,
+        rules: Sequence[Rule],
+        until: float,
+        since: float = 0,
+        notify: Mapping[str, Notify] | None = None,
+        mutes: Sequence[Mute] = (),
     ) -> Replay:
-        told = desk_of({rule.id: ["pager"] for rule in rules} if notify is None else notify)
+        told = replace(desk_of({rule.id: ["pager"] for rule in rules} if notify is None else notify), mutes=mutes)
         known = self.store.knowledge(wants_of(rules, told, at(since)))
         return replay(rules, known, told, at(since), at(until), lambda rule, at: None)
 
@@ -129,6 +136,13 @@ def test_what_had_ended_before_it_was_known_is_told_once(past: Past) -> None:
     past.watched(62, {10: 50}, {60: {10: 250}})
     assert said(past.replayed([LEVELS], 62)) == ["fired_and_ended 61"]
     assert said(past.replayed([OVER], 62)) == [], "a warning of two days ago is no news"
+
+
+def test_mutes_hold_back_what_they_would_have(past: Past) -> None:
+    evening = Mute(Weekly(frozenset(range(7)), timedelta(hours=10), timedelta(hours=20), UTC_ZONE))
+    past.watched(40, {2: 150, 10: 250, 36: 150}, {})
+    assert said(past.replayed([LEVELS], 40)) == ["fired 4", "resolved 9", "fired 12", "resolved 17", "fired 38"]
+    assert said(past.replayed([LEVELS], 40, mutes=[evening])) == ["fired 4", "resolved 9", "fired_and_ended 20"]
 
 
 def test_what_was_read_later_counts_as_known_two_hours_after_its_end(past: Past) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,9 @@ from usage_watch.channels import LogSettings
 from usage_watch.config import Config, load, read, warnings
 from usage_watch.config.advice import Seen
 from usage_watch.core.message import Severity
+from usage_watch.core.money import Price
+from usage_watch.core.mute import Mute
+from usage_watch.core.schedule import Days, Weekly
 from usage_watch.core.series import DAY, EACH_MEMBER, EVERYONE, HOUR, Feed
 from usage_watch.errors import Fault, RulesFileError, UsageError
 from usage_watch.meta import RULES as META_RULES
@@ -47,6 +50,11 @@ def rule(fields: str) -> str:
 def channel(fields: str) -> str:
     """A file of one channel, whose `{` stands at column 17, and its fields from column 18 on."""
     return f"channels: {{ops: {{{fields}}}}}\n"
+
+
+def event(fields: str) -> str:
+    """A file of one event, whose other fields begin at column 55."""
+    return f"events: [{{title: a, from: 2026-11-26, to: 2026-11-28, {fields}}}]"
 
 
 # ---- one mistake, one sentence -----------------------------------------------------------------------------------
@@ -93,8 +101,51 @@ TOP = [
     ("web: on", "1:6: `web` is not there yet"),
     *(
         (f"{name}: [x]", f"1:1: `{name}` is not there yet in this version; leave it out")
-        for name in ("heartbeat", "price", "seats", "events", "mute", "bands")
+        for name in ("heartbeat", "seats", "bands")
     ),
+    ("events: [x]", "1:10: item 1 of `events` takes {title: …, from: …, to: …, mute: …}"),
+    ("events: [{title: a, from: 2026-11-26}]", "1:10: needs `to`: its last day"),
+    ("events: [{title: a, from: 26.11., to: 2026-11-26}]", "1:27: `events.from` is no day; write one"),
+    (
+        "events: [{title: a, from: 2026-11-26, to: 2026-11-25}]",
+        "1:43: `events.to` is before `from`; write the last day",
+    ),
+    (event("mute: zscore"), "1:61: `events.mute` takes a list such as [a, b]"),
+    (event("mute: [zscor, burn]"), "1:62: item 1 of `events.mute` takes threshold, budget, zscore, absence, burn or"),
+    (event("mute: [zscor]"), "; did you mean zscore?"),
+    (event("learn: no"), "1:55: `learn` is not there yet in this version; leave it out"),
+    (event("as: weekend"), "1:55: `as` is not there yet in this version; leave it out"),
+    (event("tittle: b"), "1:55: `tittle` is not known here; did you mean `title`?"),
+    ("mute: [x]", "1:8: item 1 of `mute` takes {rules: …, days: …, hours: …}"),
+    ("mute: {days: sun}", "1:7: `mute` takes a list such as [a, b]"),
+    ("mute: [{rules: x}]", "1:16: `mute.rules` takes a list such as [a, b]"),
+    ("mute: [{rules: []}]", "1:16: `mute.rules` has too few entries; write 1 or more"),
+    (
+        "mute: [{rules: [Credits]}]",
+        "1:17: item 1 of `mute.rules` takes the id of a rule, in which * stands for any text",
+    ),
+    ("mute: [{days: []}]", "1:15: `mute.days`: write days such as mon-fri, sun or [mon, wed]"),
+    ("mute: [{days: 6}]", "1:15: `mute.days`: write days such as"),
+    ("mute: [{days: [mon, 6]}]", "1:15: `mute.days`: write days such as"),
+    ("mute: [{days: mon-fro}]", "1:15: `mute.days`: write days such as mon-fri, sun or [mon, wed]; did you mean fri?"),
+    ("mute: [{days: weekend}]", "1:15: `mute.days`: write days such as mon-fri, sun or [mon, wed]; days are mon, tue,"),
+    ("mute: [{hours: 22}]", '1:16: `mute.hours`: write hours such as "22:00-06:00", or "00:00-24:00" for'),
+    ("mute: [{hours: 22-6}]", "1:16: `mute.hours`: write hours such as"),
+    ("mute: [{hours: 24:00-06:00}]", "1:16: `mute.hours`: write hours such as"),
+    ("mute: [{hours: 00:00-24:01}]", "1:16: `mute.hours`: write hours such as"),
+    ("mute: [{hours: 10:60-12:00}]", "1:16: `mute.hours`: write hours such as"),
+    ("mute: [{hours: 22:00-22:00}]", "1:16: `mute.hours`: begin and end at the same time; write 00:00-24:00 for the"),
+    ("mute: [{hour: 22:00-06:00}]", "1:9: `hour` is not known here; did you mean `hours`?"),
+    ("price: 10", "1:8: `price` takes {per_1000: …, currency: …}"),
+    ("price: {currency: USD}", "1:1: needs `per_1000`: what 1,000 credits cost by your contract, such as 10 or 12.50"),
+    ("price: {per_1000: 10}", "1:1: needs `currency`: three capital letters, such as USD"),
+    ("price: {per_1000: 0, currency: USD}", "1:19: `price.per_1000` must be more than 0"),
+    ("price: {per_1000: -1, currency: USD}", "1:19: `price.per_1000` must be more than 0"),
+    ("price: {per_1000: 1e9, currency: USD}", "1:19: `price.per_1000` must be at most 1,000,000"),
+    ("price: {per_1000: '10', currency: USD}", "1:19: `price.per_1000` takes a number"),
+    ("price: {per_1000: 10, currency: usd}", "1:33: `price.currency` takes three capital letters, such as USD"),
+    ("price: {per_1000: 10, currency: €}", "1:33: `price.currency` takes three capital letters, such as USD"),
+    ("price: {per_100: 10, currency: USD}", "1:9: this name is not known here; did you mean `per_1000`?"),
     ("meta: [ops]", "1:7: `meta` takes {notify: …}"),
     ("meta: {}\nmeat: {}", "2:1: `meat` is not known here; did you mean `meta`?"),
     ("meta: {notfy: []}", "1:8: `notfy` is not known here; did you mean `notify`?"),
@@ -130,16 +181,17 @@ CHANNEL = [
     ("channels: {Ops: {kind: log}}", "1:12: this name takes small letters, digits and hyphens"),
     ("channels: {ops: slack}", "1:17: a channel is written as `kind: …` and the fields of that kind"),
     ("channels: {ops: }", "1:17: a channel is written as `kind: …`"),
-    (channel(""), "1:12: needs `kind`: slack, email, webhook or log"),
-    (channel("kind: slak"), "1:24: `kind` takes slack, email, webhook or log; did you mean slack?"),
-    (channel("kind: [slack]"), "1:24: `kind` takes slack, email, webhook or log"),
-    (
-        channel("kind: alertmanager"),
-        "1:24: `kind: alertmanager` is not there yet in this version; leave this channel out",
-    ),
-    (channel("kind: log, members: full"), "1:29: `members` is not there yet in this version; leave it out"),
-    (channel("kind: log, colour: red"), "1:29: `colour` is not known here; known are kind"),
-    (channel("kind: log, xoxb-123-456: "), "1:29: this name is not known here; known are kind"),
+    (channel(""), "1:12: needs `kind`: slack, email, webhook, alertmanager or log"),
+    (channel("kind: slak"), "1:24: `kind` takes slack, email, webhook, alertmanager or log; did you mean slack?"),
+    (channel("kind: [slack]"), "1:24: `kind` takes slack, email, webhook, alertmanager or log"),
+    (channel("kind: alertmanager"), "1:12: needs `url`: where Alertmanager is"),
+    (channel("kind: alertmanager, url: 5"), "1:43: `url`"),
+    (channel("kind: alertmanager, url: []"), "1:43: `url`: write 1 to 8 URLs"),
+    (channel("kind: alertmanager, url: [https://a.b, http://a.b]"), "1:57: item 2 of `url`: plain http goes only to"),
+    (channel("kind: alertmanager, url: https://a.b, authorization: Bearer x"), "1:71: `authorization`: write {env:"),
+    (channel("kind: log, members: initial"), "1:38: `members` takes full, initials or hidden; did you mean initials?"),
+    (channel("kind: log, colour: red"), "1:29: `colour` is not known here; known are members, kind"),
+    (channel("kind: log, xoxb-123-456: "), "1:29: this name is not known here; known are members, kind"),
     (channel("kind: slack"), "1:17: write either `token` and `channel`"),
     (channel("kind: slack, tokn: {env: A}, channel: '#a'"), "1:31: `tokn` is not known here; did you mean `token`?"),
     (channel("kind: slack, token: xoxb-1-2, channel: '#a'"), "1:38: `token`: write {env: NAME}"),
@@ -168,9 +220,13 @@ RULE = [
     ("rules: [{id: 7, kind: threshold, above: 5}]", "1:14: `id` takes text; put quotes around it"),
     (rule("kind: novelty"), "2:17: `kind: novelty` is not there yet in this version; leave this rule out"),
     *(
-        (rule(f"kind: threshold, above: 5, {name}: 5"), f"2:38: `{name}` is not there yet in this version; leave it")
-        for name in ("text", "max_incidents")
+        (rule(f"kind: threshold, above: 5, {name}: 'Of $serie'"), f"2:{column}: `{name}` names `$serie`, which is not")
+        for name, column in {"title": 45, "text": 44}.items()
     ),
+    (rule("kind: threshold, above: 5, title: 'Over $5'"), "2:45: `title` has a `$` that begins no name; write `$$`"),
+    (rule("kind: threshold, above: 5, text: 5"), "2:44: `text` takes text; put quotes around it"),
+    (rule("kind: threshold, above: 5, max_incidents: 1"), "2:53: `max_incidents` must be at least 2"),
+    (rule("kind: threshold, above: 5, max_incidents: 101"), "2:53: `max_incidents` must be at most 100"),
     *(
         (
             rule(f"kind: threshold, above: 5, remind_every: {written}"),
@@ -326,7 +382,7 @@ notify: [opps]
 rules:
   - {id: a, kind: budget, limit: -1, perod: cycle}
   - {id: a, kind: threshold, above: 5, below: 3}
-  - {id: b, kind: threshold, above: 5, window: 90m, for: 10m, text: hi, where: {Modle: x}}
+  - {id: b, kind: threshold, above: 5, window: 90m, for: 10m, text: $hi, where: {Modle: x}}
   - {id: c, kind: zscore, metod: plain}
   - {id: d, kind: novelty}
 wbe: off
@@ -336,7 +392,7 @@ wbe: off
         *("1:11", "3:29", "4:30", "5:10"),
         *("7:34", "7:38"),
         *("8:5", "8:10"),
-        *("9:48", "9:58", "9:63", "9:81"),
+        *("9:48", "9:58", "9:69", "9:82"),
         *("10:27", "11:19", "12:1"),
     ]
 
@@ -446,6 +502,12 @@ def test_an_empty_mapping_has_the_defaults() -> None:
 def test_what_the_file_says_for_all_rules() -> None:
     said = config("timezone: Europe/Berlin\nbilling_day: 14")
     assert said.defaults == FileDefaults(ZoneInfo("Europe/Berlin"), 14)
+
+
+def test_a_price_is_of_a_thousand_credits() -> None:
+    assert config("price: {per_1000: 12.50, currency: CHF}").list_price == Price(12.5, "CHF")
+    assert config("price: {per_1000: 10, currency: USD}").list_price == Price(10, "USD")
+    assert config("{}").list_price is None
 
 
 @pytest.mark.parametrize("word", ["no", "off", "false"])
@@ -558,6 +620,29 @@ def test_history_is_read_from_the_start_of_the_longest_running_period(written: s
     assert config(written).backfill_from(NOW) == expected
 
 
+def test_events_and_mutes_are_in_the_files_zone() -> None:
+    found = config(
+        "timezone: Asia/Tokyo\n"
+        "events:\n"
+        "- {title: a, from: 2026-11-26, to: 2026-11-28, mute: [zscore, burn]}\n"
+        "- {title: b, from: 2026-11-26, to: 2026-11-26}\n"
+        'mute: [{rules: ["*-anomaly"], days: [fri-mon, wed], hours: "22:00-6:30"}, {days: sun}, {}]\n'
+    )
+    tokyo, midnight = ZoneInfo("Asia/Tokyo"), timedelta()
+    assert found.mutes == (
+        Mute(Days(date(2026, 11, 26), date(2026, 11, 28), tokyo), "a", words=frozenset({"zscore", "burn"})),
+        Mute(
+            Weekly(frozenset({0, 2, 4, 5, 6}), timedelta(hours=22), timedelta(hours=6, minutes=30), tokyo),
+            rules=("*-anomaly",),
+        ),
+        Mute(Weekly(frozenset({6}), midnight, timedelta(days=1), tokyo)),
+        Mute(Weekly(frozenset(range(7)), midnight, timedelta(days=1), tokyo)),
+    )
+    assert (
+        Config.model_validate(found.model_dump(mode="json", by_alias=True, exclude_defaults=True)).mutes == found.mutes
+    )
+
+
 def test_a_config_can_be_made_without_a_file() -> None:
     made = Config(channels={"ops": LogSettings(kind="log")}, rules=(ThresholdRule(id="a", kind="threshold", above=5),))
     assert made.document is None
@@ -587,6 +672,9 @@ def test_a_file_that_is_meant_so_has_no_warnings() -> None:
     assert hints(TOLD + rule("kind: threshold, above: 5, where: {Model: 'claude-*'}"), SEEN) == []
 
 
+WATCHED = "rules:\n- {id: credits, kind: threshold, above: 5}\n"
+
+
 def where(written: str) -> str:
     return TOLD + rule(f"kind: threshold, above: 5, where: {{{written}}}")
 
@@ -612,6 +700,23 @@ def where(written: str) -> str:
         ),
         (TOLD + rule("kind: threshold, above: 5, dataset: credit_usages"), "4:47: no dataset of this name is known"),
         (TOLD + rule("kind: threshold, above: 5, dataset: credit_usages"), "did you mean credit_usage?"),
+        (
+            TOLD + WATCHED + "events: [{title: a, from: 2026-11-26, to: 2026-11-28}]",
+            "5:10: this event mutes nothing; w",
+        ),
+        (
+            TOLD + WATCHED + event("mute: [zscore, burn]"),
+            "5:61: this event mutes no rule: none of the file's is of such",
+        ),
+        (
+            TOLD + WATCHED + "mute: [{rules: [credit, '*'], days: sat}]",
+            "5:17: this mutes no rule; did you mean `credits`?",
+        ),
+        (TOLD + WATCHED + "mute: [{rules: ['*-anomaly'], days: sat}]", "5:17: this mutes no rule: none has such an id"),
+        (
+            TOLD + WATCHED + "mute: [{rules: [c*]}]",
+            "5:8: this mute never ends, so that its rules are never told of; wri",
+        ),
         (TOLD + rule("kind: threshold, above: 5, dataset: pizza"), "known are credit_usage, query_volume, daily"),
         (
             where("Model: claude-opus-4-9"),
@@ -639,6 +744,8 @@ def test_what_is_hardly_meant_is_a_warning(written: str, expected: str) -> None:
         where("member: ana@EXAMPLE.com"),
         TOLD + rule("kind: threshold, above: 5, notify: [], enabled: no"),
         TOLD + "meta: {notify: {critical: [ops]}}\n" + rule("kind: threshold, above: 5"),
+        TOLD + WATCHED + event("mute: [threshold]"),
+        TOLD + WATCHED + "mute: [{days: sat-sun}, {rules: [c*, 'meta:*'], hours: 22:00-06:00}]",
         channel("kind: log") + "meta: {notify: [ops]}\n" + rule("kind: threshold, above: 5, notify: [ops]"),
     ],
 )

@@ -10,12 +10,14 @@ from threading import Event
 import pytest
 
 from tests.fakes.scripted_http import Answer
+from tests.fakes.slack_api import TOKEN, SlackApi
 from tests.fakes.webhook_receiver import WebhookReceiver
 from tests.rules.making import made
 from tests.telling import desk_of
 from usage_watch.assess import Outcome, assess, wanted
 from usage_watch.clock import SteppedClock
 from usage_watch.config import load
+from usage_watch.core.hello import hello_id
 from usage_watch.core.message import Reason, Severity
 from usage_watch.core.promise import Target
 from usage_watch.core.series import HOUR, Feed, Reading, SeriesKey
@@ -105,6 +107,26 @@ def test_one_cycle_reads_judges_commits_and_sends(office: Office) -> None:
     assert office.told == ["fired"]
     (incident,) = AlertStore(office.database).incidents(NOW)
     assert (incident.started_at, incident.open, incident.severity) == (ONE, True, Severity.WARNING)
+
+
+def test_words_that_fail_at_night_cost_no_message_and_are_told_once(office: Office) -> None:
+    """What `check` refuses can still come: in titles that another version stored, or by a fault of ours."""
+    whole = load(office.rules)
+    broken = whole.model_copy(update={"rules": (whole.rules[0].model_copy(update={"text": "costs $5"}),)})
+    for minutes in (0, 20):
+        office.clock.step(NOW + timedelta(minutes=minutes))
+        with Cycle(broken, office.database, office.clock, office.stop, office.environ) as cycle:
+            cycle.run()
+    heard = [(each.json["rule"]["id"], each.json["reason"]) for each in office.pager.requests]
+    assert heard == [("hourly", "fired"), ("meta:template_error", "fired")]
+    alert, told = (request.json for request in office.pager.requests)
+    assert "Text" not in {fact["name"] for fact in alert["facts"]}
+    assert told["incident"]["labels"] == {"Rule": "hourly"}
+    assert told["facts"][0]["value"].startswith("ValueError: Invalid placeholder")
+    office.rewrite("threshold, above", 'threshold, text: "costs $$5", above')
+    for minutes in (40, 60):
+        office.run(NOW + timedelta(minutes=minutes))
+    assert office.told == ["fired", "fired", "resolved"]
 
 
 def test_the_same_cycle_again_has_nothing_to_do(office: Office) -> None:
@@ -243,6 +265,74 @@ def test_asking_and_telling_are_what_the_file_says(office: Office) -> None:
     assert told.routes["hourly"][Severity.INFO] == ["pager"]
 
 
+# ---- the first line -------------------------------------------------------------------------------------------------
+
+HELLO = "👋 usage-watch watches 1 rule and tells you here; data until 04:00 (Europe/Berlin)"
+
+
+def with_screens(office: Office, *names: str) -> None:
+    """These print what they are told; beside a machine."""
+    lines = "".join(f"  {name}: {{kind: log}}\n" for name in names)
+    office.rewrite("channels:\n", f"channels:\n{lines}")
+    office.rewrite("notify: [", f"notify: [{', '.join(names)}, ")
+
+
+def marks(printed: str) -> list[str]:
+    """What the messages begin with."""
+    return [block.partition(" ")[0] for block in printed.strip().split("\n\n") if not block[:1].isascii()]
+
+
+def test_people_are_greeted_once_and_before_any_alert(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    with_screens(office, "screen")
+    assert office.run().delivered == Delivered(sent=3)
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{HELLO}\n")
+    assert (marks(printed), office.told) == (["👋", "🟠"], ["fired"])
+    office.rewrite("screen: {kind: log}", "screen: {kind: log, members: hidden}")
+    office.rewrite("id: hourly", "id: each-hour")
+    office.run(NOW + timedelta(hours=1))
+    assert "👋" not in capsys.readouterr().out, "never again, whatever is changed"
+
+
+def test_a_channel_that_is_new_is_greeted_then(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    with_screens(office, "screen")
+    office.run()
+    capsys.readouterr()
+    with_screens(office, "another")
+    office.run(NOW + timedelta(minutes=1))
+    assert capsys.readouterr().out.count("👋") == 1
+    office.run(NOW + timedelta(minutes=2))
+    assert capsys.readouterr().out == ""
+
+
+def test_who_first_hears_that_nothing_can_be_read_is_greeted_once_it_can(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_screens(office, "screen")
+    office.environ[KEY] = "a wrong key"
+    for minutes in range(0, 20, 5):
+        office.run(NOW + timedelta(minutes=minutes))
+    assert marks(capsys.readouterr().out) == ["🔴"]
+    office.environ[KEY] = DEFAULT_KEY
+    office.run(NOW + timedelta(hours=1))
+    printed = capsys.readouterr().out
+    assert (marks(printed)[0], printed.count("👋")) == ("👋", 1)
+
+
+def test_a_greeting_that_fails_is_sent_later(office: Office) -> None:
+    with SlackApi() as slack:
+        ops = f'ops: {{kind: slack, token: {{env: TOKEN}}, channel: "#usage", base_url: "{slack.base_url}"}}'
+        office.rewrite("channels:\n", f"channels:\n  {ops}\n")
+        office.rewrite("notify: [", "notify: [ops, ")
+        office.environ["TOKEN"] = TOKEN
+        slack.script.append(Answer(503))
+        for minutes in (0, 5, 10):
+            office.run(NOW + timedelta(minutes=minutes))
+        posts = [each.payload["metadata"]["event_payload"] for each in slack.messages.values()]
+    assert {post["reason"]: post["id"] for post in posts}["hello"] == hello_id("ops")
+    assert sorted(post["reason"] for post in posts) == ["fired", "hello"]
+
+
 # ---- how far back a ledger reaches ----------------------------------------------------------------------------------
 
 FEED = Feed("credit_usage", HOUR)
@@ -272,7 +362,8 @@ class Archive:
     def cycle(self, at: datetime) -> Outcome:
         told = desk_of({rule.id: ["ops"] for rule in self.rules})
         alerts, outbox = AlertStore(self.database), Outbox(self.database)
-        ledger = load_ledger(Stores(self.database), self.rules, told, at)
+        greeted_long_ago = frozenset[str]()
+        ledger = replace(load_ledger(Stores(self.database), self.rules, told, at), strangers=greeted_long_ago)
         history = HistoryStore(self.database).load(wanted(self.rules, ledger.incidents, told, at))
         outcome = assess(self.rules, history, ledger, told, Sight(), at)
         alerts.commit(outcome.incidents, outcome.rules, outcome.decisions, outcome.posts, at, outcome.recalled)

@@ -118,6 +118,38 @@ def test_a_receiver_that_fails_is_waited_for_and_told_in_the_end(night: Night) -
     assert len(night.pager.requests) == 4
 
 
+CLUSTER = RULES.replace("kind: webhook", "kind: alertmanager")
+FIVE = timedelta(minutes=5)
+
+
+def test_a_target_by_state_is_told_every_five_minutes_what_stands(night: Night) -> None:
+    text = CLUSTER.format(source=night.source.base_url, hook=night.pager.url())
+    (night.folder / "rules.yaml").write_text(text)
+    said = night.watch(48)
+    assert night.clock.waits == [MIDNIGHT + FIVE * number for number in range(1, 49)]
+    assert [each["told"] for each in said].count(1) == [each["sent"] for each in said].count(1) == 1
+    alerts = [alert for request in night.pager.requests for alert in request.json]
+    first_at = datetime.fromisoformat(alerts[0]["endsAt"]) - timedelta(minutes=20)
+    assert first_at == MIDNIGHT + timedelta(hours=2)
+    again = [first_at + FIVE * number for number in range(len(alerts))]
+    assert [alert["endsAt"] for alert in alerts] == [f"{at + timedelta(minutes=20):%FT%TZ}" for at in again]
+    assert len(alerts) == 24
+    night.watch(1)
+    assert len(night.pager.requests) == 25, "a restart tells at once"
+
+
+def test_that_it_is_not_told_again_is_told_to_others(night: Night) -> None:
+    with WebhookReceiver() as other:
+        text = CLUSTER.format(source=night.source.base_url, hook=night.pager.url())
+        both = text.replace("channels:\n", f'channels:\n  other: {{kind: webhook, url: "{other.url()}"}}\n')
+        (night.folder / "rules.yaml").write_text(both.replace("notify: [pager]", "notify: [pager, other]"))
+        night.watch(25)
+        night.pager.script.extend([Answer(503)] * 16)
+        night.watch(30)
+        told = [(each.json["rule"]["id"], each.json["reason"], each.json["sent_at"][11:16]) for each in other.requests]
+    assert told[1:] == [("meta:delivery_lagging", "fired", "02:20"), ("meta:delivery_lagging", "resolved", "02:21")]
+
+
 def test_one_event_says_what_a_cycle_did() -> None:
     summary = Summary(Fetched(2, 2, 75, 3, ("no",)), Outcome(), Delivered(4, ("no",)), MIDNIGHT)
     with listening() as heard:

@@ -413,8 +413,8 @@ def test_the_faults_of_a_file_are_told_as_file_line_column(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("rules.yaml", "write one (the README has one of ten lines)"),
-        ("file/rules.yaml", "write one (the README has one of ten lines)"),
+        ("rules.yaml", "`usage-watch init` writes one"),
+        ("file/rules.yaml", "`usage-watch init` writes one"),
         (".", "is a directory"),
         ("x" * 300, "cannot be read (File name too long)"),
     ],

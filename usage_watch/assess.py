@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from usage_watch import meta
-from usage_watch.core.compose import Form, compose
+from usage_watch.core.compose import Form, compose, unfilled
 from usage_watch.core.decisions import decisions
 from usage_watch.core.episode import Findings, Run, fold, looks_over, runs
+from usage_watch.core.hello import Watch, greetings
 from usage_watch.core.incident import Explain, Gone, Happening, Incident, RuleRecord, close, ended_here, reconcile
 from usage_watch.core.message import Reason, RuleName
+from usage_watch.core.mute import Mute
 from usage_watch.core.plan import Plan, Routes, Terms, plan, taken_back
 from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.core.series import DAY, Feed, FeedHistory, History
@@ -47,6 +49,8 @@ class Ledger:
     """What people said about being told."""
     held: AbstractSet[Decision] = frozenset()
     """What was held back so far, and is not to be noted again."""
+    strangers: AbstractSet[str] = frozenset()
+    """Channels that were never greeted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Desk:
     form: Form
     remind: Mapping[str, timedelta | None] = field(default_factory=dict)
     """For each rule's id the time to the first reminder; no reminders where it is None or left out."""
+    mutes: Sequence[Mute] = ()
+    """When it wants quiet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +137,12 @@ def assess(
     orphans = [incident for its_own in by_rule.values() for incident in its_own]
     own = [incident for incident in orphans if incident.rule.kind == meta.KIND]
     incidents += [_without_rule(incident, now) for incident in orphans if incident.rule.kind != meta.KIND]
-    sight = replace(sight, left_out={rule.id: rule.left_out(history[rule.feed]) for rule in rules})
+    left_out = {rule.id: rule.left_out(history[rule.feed]) for rule in rules}
+    sight = replace(sight, left_out=left_out, unworded=dict(_unworded(rules, incidents, desk.form, now)))
     incidents += _own_incidents(meta.happenings(sight, desk.form.zone, now), own, now)
     before = {incident.id: incident for incident in ledger.incidents}
-    terms = Terms(desk.routes, desk.form.targets, desk.remind, ledger.orders)
-    planned = plan(incidents, before, ledger.told, terms, now)
+    terms = Terms(desk.routes, desk.form.targets, desk.remind, replace(ledger.orders, mutes=desk.mutes))
+    planned = plan(incidents, before, ledger.told, terms, now, ledger.held)
     incidents = _counted(incidents, planned.notifications)
     by_id = {rule.id: rule for rule in rules}
     outcome = _outcome(records, incidents, planned, terms, history, ledger, by_id, desk, now)
@@ -145,6 +152,19 @@ def assess(
 
 def _without_rule(incident: Incident, now: datetime) -> Incident:
     return close(incident, now, "Its rule was removed or disabled.") if incident.open else incident
+
+
+def _unworded(
+    rules: Iterable[Rule], incidents: Iterable[Incident], form: Form, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """The rules whose words cannot be filled in, and why: tried each time, so that it needs no memory."""
+    by_rule: dict[str, list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        by_rule[incident.rule.id].append(incident)
+    for rule in rules:
+        why = unfilled(_name(rule), by_rule[rule.id], form, now)
+        if why is not None:
+            yield rule.id, why
 
 
 def _own_incidents(found: Iterable[Happening], stored: Sequence[Incident], now: datetime) -> Iterator[Incident]:
@@ -229,8 +249,11 @@ def _happenings(rule: Rule, findings: Findings, data_until: int | None, defaults
 def _happening(rule: Rule, findings: Findings, run: Run, over: bool, defaults: FileDefaults) -> Happening:
     latest = run.latest
     level = rule.levels[latest.rank - 1]
+    evidence = rule.evidence(findings, latest.peak, latest.rank, defaults)
+    if run.ended_at is not None:
+        evidence = replace(evidence, whole=rule.whole(findings, run.started_at, run.ended_at))
     return Happening(
-        rule=RuleName(rule.id, rule.kind, rule.title or rule.id, rule.runbook),
+        rule=_name(rule),
         labels=findings.labels,
         part=findings.part,
         period_at=findings.period_at,
@@ -238,10 +261,15 @@ def _happening(rule: Rule, findings: Findings, run: Run, over: bool, defaults: F
         ended_at=None if run.ended_at is None else from_epoch(run.ended_at),
         rank=level.grade,
         severity=level.severity,
-        evidence=rule.evidence(findings, latest.peak, latest.rank, defaults),
+        evidence=evidence,
         closed=findings.closed if latest.closes else None,
         looks_over=over,
+        latest=rule.latest(findings) if run.ended_at is None else None,
     )
+
+
+def _name(rule: Rule) -> RuleName:
+    return RuleName(rule.id, rule.kind, rule.title or rule.id, rule.runbook)
 
 
 def _explained(judged: Sequence[Findings], crowded: bool) -> Explain:
@@ -281,6 +309,19 @@ def _counted(incidents: Iterable[Incident], notifications: Iterable[Notification
     return [replace(each, sequence=each.sequence + 1) if each.id in told else each for each in incidents]
 
 
+def _watch(
+    rules: Iterable[Rule], records: Iterable[RuleRecord], desk: Desk, data_until: Mapping[str, datetime]
+) -> Watch:
+    """What is watched, for who is greeted; a rule tells whom its levels are routed to."""
+    hearers = {
+        rule.id: {name for level in rule.levels for name in desk.routes.get(rule.id, {}).get(level.severity, ())}
+        for rule in rules
+    }
+    own = {name for each in meta.RULES for names in desk.routes.get(each, {}).values() for name in names}
+    judged = {record.id for record in records if record.id in hearers and record.speaks_from is not None}
+    return Watch(hearers, own, judged, max(data_until.values(), default=None))
+
+
 def _outcome(
     records: Iterable[RuleRecord],
     incidents: Sequence[Incident],
@@ -297,10 +338,14 @@ def _outcome(
     until = {rule.id: history[rule.feed].data_until for rule in rules.values()}
     fresh = {rule_id: from_epoch(at) for rule_id, at in until.items() if at is not None}
     told = taken_back(ledger.told, planned.recalled)
+    watch = _watch(rules.values(), records, desk, fresh)
     return Outcome(
         rules=tuple(record for record in records if ledger.rules.get(record.id) != record),
         incidents=tuple(incident for incident in incidents if before.get(incident.id) != incident),
         decisions=tuple(decisions(incidents, before, planned, ledger.told, ledger.held, terms)),
-        posts=tuple(compose(planned.notifications, by_id, told, fresh, desk.form, now)),
+        posts=(
+            *greetings(ledger.strangers, watch, desk.form, now),
+            *compose(planned.notifications, by_id, told, fresh, desk.form, now),
+        ),
         recalled=planned.recalled,
     )

@@ -20,7 +20,7 @@ from usage_watch.assess import REACH, Desk, Ledger, assess, known_from, wanted
 from usage_watch.core.incident import Incident, RuleRecord
 from usage_watch.core.message import Reason
 from usage_watch.core.periods import Calendar, Every, between
-from usage_watch.core.promise import Notification, Target, Told
+from usage_watch.core.promise import Decision, Notification, Target, Told
 from usage_watch.core.series import HOUR, Feed, History
 from usage_watch.core.units import from_epoch, to_epoch
 from usage_watch.meta import Sight
@@ -158,6 +158,7 @@ class _Rehearsal:
     records: dict[str, RuleRecord] = field(default_factory=dict)
     incidents: dict[str, Incident] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    held: set[Decision] = field(default_factory=set)
 
     def step(self, now: datetime, reach: timedelta) -> list[Telling]:
         """Judge the buckets of the last `reach` again, by what was known at `now`."""
@@ -167,6 +168,7 @@ class _Rehearsal:
         outcome = assess([self.rule], history, ledger, self.desk, Sight(), now, reach)
         self.records |= {record.id: record for record in outcome.rules}
         self.incidents |= {incident.id: incident for incident in outcome.incidents}
+        self.held |= {decision for decision in outcome.decisions if not decision.told}
         self.told += [Told(key, post.conversation, now, post.id) for post in outcome.posts for key in post.keys]
         return [Telling(now, key, self.incidents[key.incident_id]) for post in outcome.posts for key in post.keys]
 
@@ -190,7 +192,8 @@ class _Rehearsal:
         kept = [each for each in self.incidents.values() if each.ended_at is None or each.ended_at >= since]
         kept.sort(key=lambda incident: (incident.started_at, incident.id))
         ids = {incident.id for incident in kept}
-        return Ledger(self.records, kept, [record for record in self.told if record.notification.incident_id in ids])
+        told = [record for record in self.told if record.notification.incident_id in ids]
+        return Ledger(self.records, kept, told, held=self.held)
 
 
 def months(found: Replay, zone: ZoneInfo, since: datetime, until: datetime) -> list[Month]:

@@ -11,11 +11,12 @@ from threading import Event
 from types import TracebackType
 from typing import Self
 
-from usage_watch import meta
+from usage_watch import logs, meta
 from usage_watch.assess import REACH, Desk, Ledger, Outcome, assess, known_from, wanted
 from usage_watch.clock import Clock
 from usage_watch.config import Config
 from usage_watch.core.compose import Form
+from usage_watch.core.hello import hello_id
 from usage_watch.core.promise import Post, Target
 from usage_watch.core.series import Feed
 from usage_watch.core.silence import Orders
@@ -73,7 +74,7 @@ class Cycle:
         self._stores.targets.keep(settings, clock.now())
         self._exit = ExitStack()
         self._client = self._exit.enter_context(open_client(config, environ))
-        dispatch = Dispatch(Outbox(database), config.channels, environ, clock, stop)
+        dispatch = Dispatch(Outbox(database), config.channels, environ, clock, stop, self._desk.form)
         self._dispatch = self._exit.enter_context(closing(dispatch))
 
     def __enter__(self) -> Self:
@@ -175,8 +176,17 @@ def asking_of(config: Config, now: datetime) -> Asking:
 
 def desk(config: Config) -> Desk:
     """What a rules file says about telling."""
-    targets = {name: Target(channel.people, channel.edits) for name, channel in config.channels.items()}
-    return Desk(config.defaults, config.routes, Form(targets, config.timezone), config.reminders)
+    targets = {
+        name: Target(channel.people, channel.edits, channel.members, channel.restate_every is not None)
+        for name, channel in config.channels.items()
+    }
+    styles = {rule.id: rule.style for rule in config.rules}
+    form = Form(targets, config.timezone, styles, _flawed, config.list_price)
+    return Desk(config.defaults, config.routes, form, config.reminders, config.mutes)
+
+
+def _flawed(rule_id: str, error: Exception) -> None:
+    logs.warning("text_not_filled", rule=rule_id, error=repr(error))
 
 
 def load_ledger(stores: Stores, rules: Sequence[Rule], desk: Desk, now: datetime) -> Ledger:
@@ -185,7 +195,8 @@ def load_ledger(stores: Stores, rules: Sequence[Rule], desk: Desk, now: datetime
     incidents = alerts.incidents(known_from(rules, alerts.incidents(now), desk, now))
     ids = [incident.id for incident in incidents]
     orders = Orders(stores.silences.all(since), stores.silences.acks(ids))
-    return Ledger(alerts.rules(), incidents, alerts.told(ids), orders, alerts.held(ids))
+    strangers = alerts.strangers({name: hello_id(name) for name in desk.form.targets})
+    return Ledger(alerts.rules(), incidents, alerts.told(ids), orders, alerts.held(ids), strangers)
 
 
 def load_sight(stores: Stores, feeds: Sequence[Feed], ledger: Ledger, now: datetime) -> Sight:

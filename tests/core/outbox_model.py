@@ -25,8 +25,9 @@ from tests.core.promises import (
 from usage_watch.core.compose import Form, compose
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Reason
+from usage_watch.core.mute import Mute
 from usage_watch.core.plan import Plan, Routes, Terms, plan
-from usage_watch.core.promise import Notification, Post, Told
+from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.core.silence import Ack, Orders, Silence
 
 LETTERS = {
@@ -103,6 +104,9 @@ class World:
     incidents: list[Incident] = field(default_factory=list)
     """As the last cycle left them."""
     silences: list[Silence] = field(default_factory=list)
+    mutes: Sequence[Mute] = ()
+    held: set[Decision] = field(default_factory=set)
+    """What was held back, as it is stored."""
     acks: dict[str, Ack] = field(default_factory=dict)
     heard: dict[Key, list[Notification]] = field(default_factory=lambda: defaultdict(list))
     """What arrived at a target, each once, in order; corrections are left out."""
@@ -122,14 +126,15 @@ class World:
 
     def plan(self, incidents: Sequence[Incident], now: datetime | None = None) -> Plan:
         before = {each.id: each for each in self.incidents}
-        orders = Orders(self.silences, self.acks)
+        orders = Orders(self.silences, self.acks, self.mutes)
         terms = Terms(self.routes, TARGETS, {"it": self.remind}, orders)
-        return plan(incidents, before, self.told, terms, now or self.now)
+        return plan(incidents, before, self.told, terms, now or self.now, self.held)
 
     def cycle(self, incidents: list[Incident]) -> Plan:
         """Plan and commit."""
         planned = self.plan(incidents)
         self.commit(planned, incidents)
+        self.held |= set(planned.held)
         self.incidents = incidents
         return planned
 
@@ -177,7 +182,8 @@ class World:
                 row.state = State.RECALLED
 
     def drain(self) -> None:
-        """All is well again: nothing is silenced, and every target takes what it gets."""
+        """All is well again: nothing is silenced or muted, and every target takes what it gets."""
+        self.mutes = ()
         self.silences = [replace(each, expired_at=self.now) for each in self.silences]
         for target in TARGETS:
             self.pardon(target)

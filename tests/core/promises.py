@@ -11,7 +11,7 @@ from tests.core.builders import at, evidence
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Reason, RuleName, Severity
 from usage_watch.core.plan import Plan, Routes, Terms, plan
-from usage_watch.core.promise import Notification, Target, Told
+from usage_watch.core.promise import Decision, Notification, Target, Told
 from usage_watch.core.silence import Ack, Matcher, Operator, Orders, Silence
 
 CONVERSATION = Conversation("cnv_1", "it", None)
@@ -27,6 +27,7 @@ TARGETS = {
     "ops": Target(people=True),
     "pager": Target(people=False),
     "board": Target(people=True, edits=True),
+    "cluster": Target(people=False, by_state=True),
 }
 INFO, WARNING, CRITICAL = 1, 2, 3
 FIRED, ESCALATED, REMINDER, UPDATED = Reason.FIRED, Reason.ESCALATED, Reason.REMINDER, Reason.UPDATED
@@ -102,11 +103,15 @@ def plan_of(
     remind: timedelta | None = None,
     orders: Orders | None = None,
     now: datetime = NOW,
+    noted: Iterable[Decision] = (),
 ) -> Plan:
-    """What is planned; by default the last cycle left the incidents as they are now."""
+    """What is planned; by default the last cycle left the incidents as they are now.
+
+    `noted`: what earlier cycles held back.
+    """
     found = [incidents] if isinstance(incidents, Incident) else incidents
     known = {each.id: each for each in (found if before is None else before)}
-    return plan(found, known, list(told), Terms(routes, TARGETS, {"it": remind}, orders or Orders()), now)
+    return plan(found, known, list(told), Terms(routes, TARGETS, {"it": remind}, orders or Orders()), now, noted)
 
 
 def said(plan: Plan) -> list[News]:

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.builders import at, evidence
-from usage_watch.core.compose import Form, compose, notice
+from usage_watch.core.compose import Form, as_told, compose, notice, restated, unfilled
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Conversation, Reason, RuleName, Severity
+from usage_watch.core.money import Price
+from usage_watch.core.privacy import Members
 from usage_watch.core.promise import Notification, Post, Target, Told
+from usage_watch.core.template import Style
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FORM = Form({"people": Target(people=True), "machine": Target(people=False)}, BERLIN)
@@ -301,6 +304,112 @@ def test_a_subject_counts_several_and_leaves_out_what_a_total_has_not() -> None:
     assert one.conversation.subject == "usage-watch: Rule credits, 2 Nov 04:00"
 
 
+WORDED = Form({"people": Target(people=True)}, BERLIN, {"credits": Style("Ask $series", 7)})
+
+
+def called(one: Incident, title: str) -> Incident:
+    return replace(one, rule=replace(one.rule, title=title))
+
+
+def test_a_message_is_in_the_words_of_its_rule_and_another_rules_is_not() -> None:
+    first = called(A, "Credits of $series")
+    post, other = composed(key(first), key(OTHER), incidents=(first, OTHER), form=WORDED)
+    assert (post.message.news[0].rule.title, post.message.news[0].text, post.message.named) == (
+        *("Credits of a", "Ask a"),
+        7,
+    )
+    assert post.conversation.subject == "usage-watch: Credits of a, 2 Nov 04:00"
+    assert (other.message.news[0].text, other.message.named) == (None, 20)
+
+
+@pytest.mark.parametrize(
+    ("title", "said"), [("Credits of $series, since $since", "Credits of a, since Mon 2 Nov 04:00"), ("$5", "credits")]
+)
+def test_a_title_is_filled_for_those_who_list_incidents_too(title: str, said: str) -> None:
+    told = as_told(called(A, title), FORM, at(99))
+    assert told == called(A, said), "and all else is as it was"
+
+
+CREDITS = replace(evidence(), unit="credits", value=300.0, limit=250.0, summary="300 credits in 1 h, over 250")
+
+
+def test_amounts_are_said_and_not_remembered() -> None:
+    found = replace(A, evidence=CREDITS)
+    form = replace(WORDED, price=Price(10, "USD"), styles={"credits": Style("$amount")})
+    (post,) = composed(key(found), incidents=(found,), form=form)
+    (plain,) = composed(key(found), incidents=(found,), form=WORDED)
+    assert (post.id, post.conversation.id, post.keys) == (plain.id, plain.conversation.id, plain.keys)
+    assert post.message.news[0].evidence.summary == "300 credits (3 USD) in 1 h, over 250"
+    assert post.message.news[0].text == "3 USD"
+    told = as_told(found, form, at(6))
+    assert (told.evidence, told.face) == (post.message.news[0].evidence, found.face)
+
+
+# ---- words that cannot be filled -------------------------------------------------------------------------------------
+
+OVER, LONG_OVER = (replace(A, id=f"inc_{hours}", ended_at=at(hours)) for hours in (5, 4))
+
+
+def why_not(title: str, text: str | None, *incidents: Incident) -> str | None:
+    form = replace(WORDED, styles={"credits": Style(text)})
+    return unfilled(RuleName("credits", "threshold", title), incidents, form, at(6))
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "why"),
+    [
+        ("Credits", None, None),
+        ("Credits of $series", "$value", None),
+        ("$nothing", "$value", "KeyError: 'nothing'"),
+        ("Credits", "$nothing", "KeyError: 'nothing'"),
+        ("Credits", "$5", "ValueError: Invalid placeholder in string: line 1, col 1"),
+    ],
+)
+@pytest.mark.parametrize("incidents", [(A, B), (OVER,), (LONG_OVER, OVER)])
+def test_words_are_tried_on_what_is_open_or_was_last(
+    title: str, text: str | None, why: str | None, incidents: tuple[Incident, ...]
+) -> None:
+    assert why_not(title, text, *incidents) == why
+
+
+def test_of_a_rule_that_found_nothing_yet_nothing_can_be_tried() -> None:
+    assert why_not("$nothing", None) is None
+
+
+def test_what_an_incident_was_called_before_the_file_was_corrected_does_not_count() -> None:
+    assert why_not("Credits of $series", None, called(A, "$nothing")) is None
+
+
+def test_a_subject_about_several_has_no_title_that_is_of_one() -> None:
+    both = (called(A, "Credits of $series"), called(B, "Credits of $series"))
+    (post,) = composed(*(key(each) for each in both), incidents=both, form=WORDED)
+    assert post.conversation.subject == "usage-watch: credits, 2 alerts, 2 Nov 04:00"
+
+
+def test_what_cannot_be_filled_is_said_once_for_each_rule_and_the_built_in_is_sent() -> None:
+    heard: list[tuple[str, str]] = []
+    form = replace(
+        WORDED, styles={"credits": Style("$no")}, flawed=lambda rule, error: heard.append((rule, str(error)))
+    )
+    broken = called(B, "$5")
+    posts = composed(key(A), key(broken), key(A, "machine"), key(OTHER), incidents=(A, broken, OTHER), form=form)
+    assert [(each.rule.title, each.text) for each in posts[0].message.news] == [
+        ("Rule credits", None),
+        ("credits", None),
+    ]
+    assert heard == [("credits", "'no'")]
+    assert composed(key(broken), incidents=(broken,))[0].message.news[0].rule.title == "credits", "nobody need listen"
+
+
+@pytest.mark.parametrize(("members", "said"), [(Members.FULL, "ana@x.org"), (Members.INITIALS, "A.")])
+def test_a_channel_names_members_as_it_says_in_messages_and_subjects(members: Members, said: str) -> None:
+    of_ana = replace(A, labels={"member": "ana@x.org"})
+    form = Form({"people": Target(people=True, members=members)}, BERLIN)
+    (post,) = composed(key(of_ana), incidents=(of_ana,), form=form)
+    assert post.message.news[0].labels == post.message.standing[0].labels == {"member": said}
+    assert post.conversation.subject == f"usage-watch: Rule credits, {said}, 2 Nov 04:00"
+
+
 # ---- ids ------------------------------------------------------------------------------------------------------------
 
 
@@ -330,3 +439,32 @@ def test_every_notification_is_in_exactly_one_post_of_its_target_and_no_two_post
         assert [each.incident_id for each in post.message.news] == [each.incident_id for each in post.keys]
         assert {each.incident_id for each in post.keys} <= {each.incident_id for each in post.message.standing}
         assert post.target == "people" or len({each.incident_id for each in post.keys}) == 1
+
+
+# ---- what stands, told again -----------------------------------------------------------------------------------------
+
+
+def test_what_is_told_again_is_worded_as_it_was_told() -> None:
+    style = Style("Ask $series", 7)
+    form = replace(WORDED, targets={"cluster": Target(False, by_state=True)}, styles={"credits": style, "else": style})
+    found = [replace(each, labels={"member": f"{each.fingerprint}@example.com"}) for each in (A, OTHER)]
+    for members in Members:
+        form = replace(form, targets={"cluster": Target(False, members=members, by_state=True)})
+        posts = compose(
+            [key(each, "cluster") for each in found], {each.id: each for each in found}, (), {}, form, at(6)
+        )
+        again = restated(found, "cluster", form, at(9))
+        assert again is not None
+        assert again.news == tuple(news for post in posts for news in post.message.news)
+        assert (again.decided_at, again.zone, again.standing) == (at(9), "Europe/Berlin", ())
+
+
+def test_what_does_not_stand_is_no_message() -> None:
+    assert restated([], "cluster", FORM, at(9)) is None
+
+
+def test_words_that_cannot_be_filled_are_not_complained_of_each_time() -> None:
+    flaws: list[str] = []
+    form = replace(FORM, styles={"credits": Style("$nothing")}, flawed=lambda rule, _: flaws.append(rule))
+    assert restated([A], "nobody", form, at(9)) is not None
+    assert flaws == []

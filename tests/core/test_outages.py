@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +16,10 @@ from tests.core.outbox_model import LIVES, NEWS, Answer, World
 from tests.core.promises import CRITICAL, INFO, REMINDER, TARGETS, WARNING, incident
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import Severity
+from usage_watch.core.mute import Mute
 from usage_watch.core.plan import Plan, Routes
-from usage_watch.core.silence import Ack, Matcher, Operator, Silence
+from usage_watch.core.schedule import Days, Weekly
+from usage_watch.core.silence import Ack, Matcher, Operator, Orders, Silence
 
 IDS = ("inc_0", "inc_1", "inc_2")
 REMIND = timedelta(hours=5)
@@ -86,7 +89,12 @@ STEPS = st.lists(
     min_size=1,
     max_size=8,  # what is owed is owed for a week
 )
-WORLDS = st.builds(World, st.sampled_from(LISTS), st.sampled_from([None, REMIND]))
+MUTES = [
+    (),
+    (Mute(Weekly(frozenset(range(7)), timedelta(hours=22), timedelta(hours=9), ZoneInfo("UTC"))),),
+    (Mute(Days(date(2026, 11, 1), date(2026, 11, 3), ZoneInfo("UTC")), "move", words=frozenset({"threshold"})),),
+]
+WORLDS = st.builds(World, st.sampled_from(LISTS), st.sampled_from([None, REMIND]), mutes=st.sampled_from(MUTES))
 
 
 def happen(world: World, step: Step) -> list[Incident]:
@@ -131,7 +139,8 @@ def told(world: World, incidents: list[Incident]) -> Plan:
     planned = world.cycle(incidents)
     by_id = {each.id: each for each in incidents}
     for key in planned.notifications:
-        silenced = any(each.in_force(world.now) and each.covers(by_id[key.incident_id]) for each in world.silences)
+        holds = Orders(world.silences, mutes=world.mutes).holds
+        silenced = any(each.in_force(world.now) and each.covers(by_id[key.incident_id]) for each in holds)
         assert not (silenced and (key.reason is REMINDER or key.reason in NEWS))
         assert key.reason is not REMINDER or (world.remind and not by_id[key.incident_id].looks_over)
     again = world.plan(incidents)

@@ -248,3 +248,21 @@ def test_the_first_of_several_instants_is_next() -> None:
     other = replace(OPEN, id="inc_2")
     records = [*told((FIRED, 1)), promised(FIRED, of="inc_2", decided_at=at(0))]
     assert plan_of([OPEN, other], records, remind=DAY).next_at == at(24)
+
+
+def test_a_target_by_state_is_told_what_is_new_and_never_reminded() -> None:
+    routes = {"it": {Severity.WARNING: ["cluster"], Severity.CRITICAL: ["cluster"]}}
+    records = [promised(FIRED, WARNING, target="cluster", decided_at=at(1))]
+    later = plan_of(OPEN, records, routes=routes, remind=DAY, now=at(500))
+    assert (said(later), later.next_at) == ([], None)
+    assert plan_of(OPEN, (), routes=routes, remind=DAY, now=at(1)).next_at is None
+    risen = plan_of(incident(CRITICAL), records, routes=routes, remind=DAY, now=at(500))
+    assert said(risen) == [("cluster", "escalated", 1)]
+    assert said(plan_of(ENDED, records, routes=routes, remind=DAY)) == [("cluster", "resolved", 1)]
+
+
+def test_the_end_of_a_silence_reminds_no_target_by_state() -> None:
+    routes = {"it": {Severity.WARNING: ["cluster"]}}
+    records = [promised(FIRED, WARNING, target="cluster", decided_at=at(1))]
+    orders = silenced(silence(2, 4))
+    assert said(plan_of(OPEN, records, routes=routes, remind=DAY, orders=orders, now=at(5))) == []

@@ -37,6 +37,15 @@ LINES = {
         notice(labels=MODEL),
         "🔴 claude-opus-4-8: 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since 13:00)",
     ),
+    "fired, under a title that names the series": (
+        notice(labels=MODEL, rule=replace(RULE, title="Credits of claude-opus-4-8")),
+        "🔴 Credits of claude-opus-4-8: 12,345 credits in 3 h, over the critical limit of 10,000 (since 13:00)",
+    ),
+    "came and went, under a title that names the series": (
+        notice(Reason.FIRED_AND_ENDED, labels=MODEL, rule=replace(RULE, title="claude-opus-4-8 by the hour")),
+        "✅ claude-opus-4-8 by the hour came and went: 12,345 credits in 3 h, over the critical limit of 10,000"
+        " (13:00–20:00, 7 h)",
+    ),
     "escalated": (
         notice(Reason.ESCALATED),
         "🔴 now critical: 12,345 credits in 3 h, over the critical limit of 10,000 (hourly-credits, since 13:00)",
@@ -173,6 +182,14 @@ def test_a_note_becomes_part_of_the_sentence(note: str, said: str) -> None:
     assert news(message(notice(Reason.CLOSED, note=note))).title == f"⚪ closed: {said} (hourly-credits)"
 
 
+def test_where_nothing_was_used_no_height_is_named() -> None:
+    none = replace(EVIDENCE, value=0.0, limit=1.0, summary="no credits for 2 d, since Fri 20 Nov 15:00")
+    assert news(message(notice(Reason.RESOLVED, evidence=none))).line == "✅ ended 20:00: hourly-credits (7 h)"
+    still = facts(reminded(notice(evidence=none, latest="no credits for 4 d")))
+    assert "At its worst" not in still
+    assert still["Now"] == "no credits for 4 d"
+
+
 PEAKS = {
     "a share": ({"unit": "%", "value": 63.4, "limit": 60.0}, "peak 63 % in 3 h"),
     "below a limit": ({"value": 3.0, "limit": 10.0}, "lowest 3 credits in 3 h"),
@@ -184,6 +201,28 @@ PEAKS = {
 def test_an_end_tells_how_far_it_went(changes: dict[str, object], height: str) -> None:
     ended = notice(Reason.RESOLVED, evidence=replace(EVIDENCE, **changes))  # type: ignore[arg-type]
     assert news(message(ended)).line == f"✅ ended 20:00: hourly-credits (7 h, {height})"
+
+
+WHOLES = {
+    "all of it": ({"whole": 63_100.0}, "hourly-credits, 63,100 credits in 7 h (peak 12,345 credits in 3 h)"),
+    "less than the window": ({"whole": 9_000.0}, "hourly-credits (7 h, peak 12,345 credits in 3 h)"),
+    "too little of it": ({"whole": 30.0, "value": 3.0, "limit": 10.0}, "hourly-credits (7 h, lowest 3 credits in 3 h)"),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), WHOLES.values(), ids=WHOLES.keys())
+def test_an_end_tells_how_much_it_was_in_all(changes: dict[str, object], said: str) -> None:
+    ended = notice(Reason.RESOLVED, evidence=replace(EVIDENCE, **changes))  # type: ignore[arg-type]
+    assert news(message(ended)).line == f"✅ ended 20:00: {said}"
+
+
+def test_a_reminder_says_how_it_stands_now_beside_its_worst() -> None:
+    said = {
+        fact.name: fact.value
+        for fact in news(days_later(reminded(notice(latest="8,100 credits in 3 h")))).entries[0].reasons
+    }
+    assert said["At its worst"] == "Sun 22 Nov 11:00–14:00"
+    assert said["Now"] == "8,100 credits in 3 h"
 
 
 def test_the_peak_of_a_budget_is_that_of_its_period_so_no_window_is_named() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,10 +13,18 @@ from usage_watch.config.complaint import Complaint, Path
 from usage_watch.config.settings import Config
 from usage_watch.config.shapes import near
 from usage_watch.core.datasets import DATASETS, find_axis
+from usage_watch.core.mute import Mute
 from usage_watch.core.selection import MEMBER, Choice
 from usage_watch.errors import Fault
+from usage_watch.meta import KIND as META
+from usage_watch.meta import RULES as META_RULES
 from usage_watch.rules import Rule
 from usage_watch.secret import SecretRef
+
+PARTS = {"budget": ("levels", "forecast", "burn")}
+"""What speaks of a kind, where that is not the rule as a whole."""
+_MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+"""Any day does: what begins each week anew ends in each, or never."""
 
 Seen = Mapping[tuple[str, str], Collection[str]]
 """By dataset and axis (as the source writes it, or `member`), the categories that stored history has."""
@@ -28,6 +37,7 @@ def warnings(config: Config, environ: Mapping[str, str], seen: Seen) -> list[Fau
         *_of_secrets(config, environ),
         *(each for index, rule in enumerate(config.rules) for each in _of_rule(("rules", index), rule, seen)),
         *_told_to_nobody(config),
+        *_of_mutes(config),
     ]
     faults = [complaint.fault(config.document) for complaint in found]
     return sorted(faults, key=lambda fault: (fault.line, fault.column))
@@ -106,3 +116,30 @@ def _told_to_nobody(config: Config) -> Iterator[Complaint]:
         if config.channels and rule.enabled and not told:
             severities = ", ".join(dict.fromkeys(level.severity.value for level in rule.levels))
             yield Complaint(("rules", index, "notify"), f"nobody is told of this rule's {severities}; add a channel")
+
+
+def _of_mutes(config: Config) -> Iterator[Complaint]:
+    for index, event in enumerate(config.events):
+        if not event.mute:
+            yield Complaint(("events", index), "this event mutes nothing; write kinds of rules, as `mute: [zscore]`")
+        elif not covered(event.muted(config.timezone), config):
+            yield Complaint(("events", index, "mute"), "this event mutes no rule: none of the file's is of such a kind")
+    for index, each in enumerate(config.mute):
+        mute = each.muted(config.timezone)
+        if mute.free_at(_MONDAY) is None:
+            never = "this mute never ends, so that its rules are never told of; write `days` or `hours`"
+            yield Complaint(("mute", index), never)
+        for item, pattern in enumerate(mute.rules):
+            if not covered(replace(mute, rules=(pattern,)), config):
+                yield Complaint(("mute", index, "rules", item), _no_rule(pattern, config))
+
+
+def _no_rule(pattern: str, config: Config) -> str:
+    meant = near(pattern, [rule.id for rule in config.rules])
+    return f"this mutes no rule; did you mean `{meant}`?" if meant else "this mutes no rule: none has such an id"
+
+
+def covered(mute: Mute, config: Config) -> list[str]:
+    """The ids of what it is about: rules, enabled or not, and the watcher's own."""
+    rules = [rule.id for rule in config.rules if mute.takes(rule.id, rule.kind, PARTS.get(rule.kind, ()))]
+    return [*rules, *(name for name in META_RULES if mute.takes(name, META, ()))]

@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, not_yet, pick, said
+from usage_watch.config.muting import RULE_PATTERN
+from usage_watch.config.settings import CURRENCY
 from usage_watch.config.shapes import choices, describe, either, fields_of, inside, is_model, keys_of, near, wanted
 from usage_watch.rules.fields import NAME
 from usage_watch.yamlfile import Document
@@ -22,7 +24,9 @@ from usage_watch.yamlfile import Document
 _PATTERNS = {
     NAME: NAME_WORDS,
     r"^[a-z0-9_]{1,64}$": "takes a dataset's name, such as credit_usage",
+    RULE_PATTERN: "takes the id of a rule, in which * stands for any text, such as credits-*",
     r"^https://\S+$": "takes a link that begins with https://",
+    CURRENCY: "takes three capital letters, such as USD",
 }
 _LIMITS = {
     "greater_than": "must be more than {gt:,.12g}",

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 
 from usage_watch import yamlfile
 from usage_watch.channels import AnyChannel
-from usage_watch.channels.base import ChannelSettings
 from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, pick
 from usage_watch.config.crossing import crossed
 from usage_watch.config.faults import Part
@@ -31,7 +30,6 @@ M = TypeVar("M", bound=BaseModel)
 
 _LATER: Mapping[type[BaseModel], frozenset[str]] = {
     StoreSettings: frozenset({"keep", "keep_members"}),
-    ChannelSettings: frozenset({"members"}),
 }
 """Fields that are not built yet, of sections that know nothing of that."""
 
@@ -52,7 +50,7 @@ def _kinds(noun: str, union: Any, later: frozenset[str]) -> _Kinds:
 
 
 _RULES = _kinds("rule", AnyRule, LATER_KINDS)
-_CHANNELS = _kinds("channel", AnyChannel, frozenset({"alertmanager"}))
+_CHANNELS = _kinds("channel", AnyChannel, frozenset())
 
 
 def load(path: FilePath) -> Config:

@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PrivateAttr
 
 from usage_watch.channels import AnyChannel
+from usage_watch.config.muting import Event, WeeklyMute
 from usage_watch.core.datasets import DATASETS
+from usage_watch.core.money import Price
+from usage_watch.core.mute import Mute
 from usage_watch.core.series import DAY, EACH_MEMBER, Feed
 from usage_watch.meta import RULES as META_RULES
 from usage_watch.meta import TO_ANSWER
@@ -22,6 +25,8 @@ from usage_watch.source.settings import SourceSettings
 from usage_watch.store.settings import StoreSettings
 from usage_watch.yamlfile import Document
 
+CURRENCY = r"^[A-Z]{3}$"
+"""How a currency is written."""
 LONGEST_BACKFILL = timedelta(days=3 * 365)
 """As `source.backfill`: a budget whose period began earlier says since when it counts."""
 
@@ -31,6 +36,15 @@ class MetaSettings(Strict):
 
     notify: Notify | None = None
     """The channels that are told of them: a list, or lists by severity; the file's `notify` by default."""
+
+
+class PriceSettings(Strict):
+    """What credits cost you."""
+
+    per_1000: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False, strict=True)]
+    """What 1,000 credits cost by your contract, such as 10 or 12.50."""
+    currency: Annotated[str, Field(pattern=CURRENCY, examples=["USD", "EUR"])]
+    """Three capital letters, such as USD."""
 
 
 class Config(Strict):
@@ -54,10 +68,16 @@ class Config(Strict):
     """The channels that are told: a list, or lists by severity."""
     meta: MetaSettings = MetaSettings()
     """What the watcher says of itself: that the source cannot be read, or seems to stand."""
+    price: PriceSettings | None = None
+    """Your list price: messages say amounts beside credits, never in their place."""
+    events: tuple[Event, ...] = ()
+    """Days on which usage is meant to be unusual."""
+    mute: tuple[WeeklyMute, ...] = ()
+    """Hours that come again each week, in which some rules are to be quiet."""
     rules: tuple[AnyRule, ...] = ()
     """What is watched."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat", "price", "seats", "events", "mute", "bands"})
+    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat", "seats", "bands"})
     """Fields of the contract that are not built yet; of those above, all but the value given."""
 
     _document: Document | None = PrivateAttr(None)
@@ -92,12 +112,23 @@ class Config(Strict):
         return routes(self.notify if self.meta.notify is None else self.meta.notify)
 
     @property
+    def list_price(self) -> Price | None:
+        """Of credits; None where no amounts are to be said."""
+        return None if self.price is None else Price(self.price.per_1000, self.price.currency)
+
+    @property
     def reminders(self) -> Mapping[str, timedelta | None]:
         """By rule id, the time to the first reminder of an alert that stays open; None for no reminders.
 
         Of the watcher's own alerts too.
         """
         return {**dict.fromkeys(TO_ANSWER, REMIND_EVERY), **{rule.id: rule.reminds for rule in self.rules}}
+
+    @property
+    def mutes(self) -> tuple[Mute, ...]:
+        """When something is not to be told: one of each event that mutes anything, then those of each week."""
+        events = [event.muted(self.timezone) for event in self.events if event.mute]
+        return (*events, *(each.muted(self.timezone) for each in self.mute))
 
     def feeds(self) -> tuple[Feed, ...]:
         """What the enabled rules need, and member days of what they watch: who drives it. Ordered, once each."""

@@ -5,12 +5,14 @@ Every string here is clean: one line, no control or invisible characters, cut to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from zoneinfo import ZoneInfo
 
-from usage_watch.core.message import Fact, Message, Notice, Reason, Severity
+from usage_watch.core.message import Drawn, Fact, Message, Notice, Reason, Severity
 from usage_watch.core.plain import plain
+from usage_watch.core.sparkline import trend
 from usage_watch.core.units import number, percent, quantity, spell_duration
 from usage_watch.core.when import Times, times
 
@@ -24,8 +26,8 @@ _WORST = "At its worst"
 META = "meta"
 """The kind of what the watcher says of itself: about causes, which have no peak and no usage."""
 
-NAME, _SENTENCE, _VALUE = 80, 300, 200
-"""Characters kept of a name, of a sentence and of a row's value."""
+NAME, _SENTENCE, _VALUE, _PARAGRAPH = 80, 300, 200, 600
+"""Characters kept of a name, of a sentence, of a row's value and of what a rule says besides."""
 _CONTRIBUTORS = 3
 """Contributors named per axis."""
 _ROWS = 12
@@ -51,6 +53,15 @@ class Entry:
     """How it stands: how grave, since when."""
     reasons: tuple[Fact, ...]
     """Why: the rule's arithmetic, what is usual, who contributed."""
+    text: str = ""
+    """What the rule says besides: a paragraph; empty for nothing."""
+    trend: Fact | None = None
+    """How it came to this, as one row; None where there is nothing to draw."""
+
+    @property
+    def rows(self) -> tuple[Fact, ...]:
+        """Why, and how it came to this."""
+        return self.reasons if self.trend is None else (*self.reasons, self.trend)
 
     def line(self, *before: str) -> str:
         """Mark, headline and brackets; these open with `before`."""
@@ -73,6 +84,8 @@ def entry(notice: Notice, message: Message) -> Entry:
         labels=tuple(Fact(_titled(axis), shown(category)) for axis, category in sorted(notice.labels.items())),
         standing=tuple(_standing(notice, when)),
         reasons=tuple(islice(_reasons(notice, when), _ROWS)),
+        text=plain(notice.text or "", _PARAGRAPH),
+        trend=_trend(notice, message, by_days=by_days),
     )
 
 
@@ -87,8 +100,20 @@ def mark(notice: Notice) -> str:
 
 
 def names_itself(notice: Notice) -> bool:
-    """Whether the headline holds the rule's title: there is no better name for the series."""
-    return notice.reason is Reason.RESOLVED and not notice.labels
+    """Whether the headline holds the rule's title: it says which series it is, or there is no better name for that."""
+    return _titles_its_series(notice) or (notice.reason is Reason.RESOLVED and not notice.labels)
+
+
+def _titles_its_series(notice: Notice) -> bool:
+    """Whether the title names the series, as `Credits of $series` does: said once, in its own words."""
+    title = f" {shown(notice.rule.title)} "
+    return bool(notice.labels) and all(f" {shown(value)} " in title for value in notice.labels.values())
+
+
+def called(notices: Sequence[Notice]) -> str:
+    """What the rule of these notices is called: by its id, where its title speaks of one of them only."""
+    titles = {notice.rule.title for notice in notices}
+    return shown(titles.pop() if len(titles) == 1 else notices[0].rule.id)
 
 
 def shown(text: str, limit: int = NAME) -> str:
@@ -110,7 +135,9 @@ def _headline(notice: Notice, when: Times) -> str:
     series, summary = _series(notice), _summary(notice)
     match notice.reason:
         case Reason.RESOLVED:
-            return f"ended {when.ended}: {series or shown(notice.rule.title)}"
+            said = f"ended {when.ended}: {series or shown(notice.rule.title)}"
+            whole = _whole(notice)
+            return said if whole is None else f"{said}, {whole} in {when.lasted}"
         case Reason.FIRED_AND_ENDED:
             said = f"came and went: {_within(notice, summary)}"
         case Reason.CLOSED:
@@ -129,6 +156,8 @@ def _headline(notice: Notice, when: Times) -> str:
 
 
 def _series(notice: Notice) -> str:
+    if _titles_its_series(notice):
+        return shown(notice.rule.title)
     return ", ".join(shown(value) for _, value in sorted(notice.labels.items()))
 
 
@@ -149,9 +178,10 @@ def _within(notice: Notice, summary: str) -> str:
 def _aside(notice: Notice, when: Times) -> Iterator[str]:
     match notice.reason:
         case Reason.RESOLVED:
-            yield when.lasted
-            if notice.rule.kind != META:
-                yield _height(notice)
+            if _whole(notice) is None:
+                yield when.lasted
+            if _has_height(notice):
+                yield from _height(notice)
         case Reason.CLOSED:
             yield f"after {when.lasted}"
         case Reason.RETRACTED:
@@ -168,11 +198,28 @@ def _aside(notice: Notice, when: Times) -> Iterator[str]:
             yield when.lasted
 
 
-def _height(notice: Notice) -> str:
+def _has_height(notice: Notice) -> bool:
+    """Whether there is a number that says how far it went: a cause has none, and nothing at all is no number."""
+    return notice.rule.kind != META and notice.evidence.value != 0
+
+
+def _whole(notice: Notice) -> str | None:
+    """What was counted in all, where it was too much, and for longer than the window that is judged."""
+    evidence = notice.evidence
+    is_peak = evidence.value >= evidence.limit
+    if evidence.whole is None or not is_peak or evidence.whole <= evidence.value:
+        return None
+    said = quantity(evidence.whole, evidence.unit)
+    return plain(said if notice.price is None else notice.price.beside(said), _VALUE)
+
+
+def _height(notice: Notice) -> Iterator[str]:
     evidence = notice.evidence
     height = "peak" if evidence.value >= evidence.limit else "lowest"
     window = "" if notice.period_at else f" in {spell_duration(evidence.until_at - evidence.from_at)}"
-    return f"{height} {plain(quantity(evidence.value, evidence.unit), _VALUE)}{window}"
+    yield f"{height} {plain(quantity(evidence.value, evidence.unit), _VALUE)}{window}"
+    if notice.price is not None and _whole(notice) is None:
+        yield notice.price.amount(evidence.value)
 
 
 # How it stands, and why
@@ -206,10 +253,23 @@ def _reasons(notice: Notice, when: Times) -> Iterator[Fact]:
         if notice.reason is not Reason.FIRED_AND_ENDED:
             yield Fact("What was wrong" if notice.rule.kind == META else _WORST, _summary(notice))
     elif notice.reason is Reason.REMINDER and notice.rule.kind != META and notice.period_at is None:
-        yield Fact(_WORST, when.worst)  # the numbers that are said again are of then; a period's sum is as of now
+        if _has_height(notice):
+            yield Fact(_WORST, when.worst)  # the numbers that are said again are of then; a period's sum is as of now
+        if notice.latest is not None:
+            yield Fact("Now", shown(notice.latest, _SENTENCE))
     if goes_on(notice) or notice.reason is Reason.FIRED_AND_ENDED:
         yield from (Fact(shown(fact.name), shown(fact.value, _VALUE)) for fact in evidence.facts)
     yield from _contributors(notice)
+
+
+def _trend(notice: Notice, message: Message, *, by_days: bool) -> Fact | None:
+    series = drawn_of(notice)
+    return None if series is None else trend(series, ZoneInfo(message.zone), message.as_of, by_days=by_days)
+
+
+def drawn_of(notice: Notice) -> Drawn | None:
+    """What may be drawn of a notice: nothing of what did not happen."""
+    return None if notice.reason is Reason.RETRACTED else notice.evidence.series
 
 
 def _contributors(notice: Notice) -> Iterator[Fact]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from usage_watch.core.message import Evidence, RuleName, Severity
@@ -60,6 +60,8 @@ class Incident:
     """The usage that it was about was revised away: it did not happen."""
     quiet: bool = False
     """Its end is no news to people."""
+    latest: str | None = field(default=None, compare=False)
+    """How what is judged stands now, in words, for who is reminded; known only in the cycle that judged it."""
 
     @property
     def open(self) -> bool:
@@ -89,6 +91,7 @@ class Happening:
     closed: str | None
     looks_over: bool = False
     quiet: bool = False
+    latest: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -182,6 +185,7 @@ def _continue(incident: Incident, happening: Happening, judged_from: datetime, n
         looks_over=happening.looks_over,
         retracted=False,
         quiet=happening.quiet,
+        latest=happening.latest,
         history=_remains_history(incident, happening, new_rule),
     )
 
@@ -227,6 +231,7 @@ def _begin(happening: Happening, incident_id: str, speaks_from: datetime, old: b
         closed=happening.closed,
         looks_over=happening.looks_over,
         quiet=happening.quiet,
+        latest=happening.latest,
         committed_at=now,
     )
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from usage_watch.core.money import Price
+
+NAMED = 20
+"""Incidents that one message names, where its rule says nothing else."""
 
 
 class Severity(StrEnum):
@@ -80,6 +85,43 @@ class Contributor:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Where a level stands in a picture."""
+
+    severity: Severity
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How what was judged came to where it stood: points `step` seconds apart, for a picture.
+
+    It is no part of what makes an incident worth correcting: nobody is told that a picture has changed.
+    """
+
+    what: str
+    """What each value is: `credits in 3 h`."""
+    until_at: datetime
+    """End of the bucket of the last value, which is the one that the evidence speaks of."""
+    step: int
+    """Seconds from one value to the next."""
+    values: tuple[float | None, ...]
+    """Oldest first, at most 24; None where something of it is not known."""
+    lines: tuple[Line, ...] = ()
+    """The levels as they were for the last value: of each severity the first."""
+    low: tuple[float | None, ...] = ()
+    """The lower end of the usual, value by value; empty where nothing is usual."""
+    high: tuple[float | None, ...] = ()
+    """The upper end of the usual."""
+
+    @property
+    def ends(self) -> tuple[datetime, ...]:
+        """When the bucket of each value ends."""
+        last = len(self.values) - 1
+        return tuple(self.until_at - timedelta(seconds=self.step * (last - place)) for place in range(last + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What was judged, at the bucket that a message speaks of, as its rule words it."""
 
@@ -105,6 +147,10 @@ class Evidence:
     """Who or what the change comes from, largest first."""
     after: str | None = None
     """What is to be said once it is over, in one sentence: what was missed, say."""
+    series: Drawn | None = None
+    """How it came to this; None where there is nothing to draw."""
+    whole: float | None = None
+    """What was counted from its start to its end, in `unit`; None while it goes on, and where no such sum is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +177,32 @@ class Notice:
     """Why it was closed or retracted, in one sentence; None for other reasons."""
     looks_over: bool = False
     """It would have ended, were what is known final."""
+    text: str | None = None
+    """What its rule says besides, in the words of the rules file; None for nothing, and once it is over."""
+    latest: str | None = None
+    """How what is judged stands now, as its rule words it; None where the evidence says that, or nothing does."""
+    price: Price | None = None
+    """Of what its numbers count; None where that has no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What is watched, for people who hear of it for the first time."""
+
+    rules: int
+    """How many rules are watched."""
+    heard: int
+    """How many of them tell this channel; none where it hears only what the watcher says of itself."""
+    unread: int
+    """How many of them have not judged anything yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """All that one target is told about one rule at one time."""
+    """All that one target is told about one rule at one time; or its greeting, which is about none."""
 
     news: tuple[Notice, ...]
-    """What this message is about; never empty. Machines' channels get exactly one."""
+    """What this message is about; empty in a greeting alone. Machines' channels get exactly one."""
     standing: tuple[Notice, ...]
     """Every incident of the conversation as it now stands, for channels that keep the first message true in place."""
     decided_at: datetime
@@ -148,8 +212,12 @@ class Message:
     """End of the newest bucket with usage in the feed that was judged: how fresh the data was."""
     test: bool = False
     """Sent by `channels test`: a real message about nothing."""
+    named: int = NAMED
+    """How many incidents are named at most, two or more; the rest are counted."""
     said_at: datetime | None = None
     """When it is put in words, where it waited so long that this makes a difference."""
+    hello: Hello | None = None
+    """Only in a greeting, the first that a channel of people ever hears."""
 
     @property
     def as_of(self) -> datetime:

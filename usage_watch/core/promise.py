@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from usage_watch.core.message import Conversation, Message, Reason
+from usage_watch.core.privacy import Members
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Post:
     conversation: Conversation
     message: Message
     keys: tuple[Notification, ...]
-    """Never empty."""
+    """Empty for a greeting alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +85,7 @@ class Target:
     """It gets one message per rule and cycle; a machine gets one per incident."""
     edits: bool = False
     """What it was told can be corrected in place."""
+    members: Members = Members.FULL
+    """How it names members."""
+    by_state: bool = False
+    """It is told what stands again and again, and so needs no reminders."""

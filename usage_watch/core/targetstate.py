@@ -17,6 +17,8 @@ class GivenUp:
     """When it was given up."""
     detail: str
     """Why, in one sentence."""
+    rule: str
+    """The id of the rule that it was about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,14 @@ class TargetState:
     """When the oldest of them was decided."""
     given_up: tuple[GivenUp, ...] = ()
     """Messages that were given up in the last days, oldest first."""
+    unstated_from: datetime | None = None
+    """Since when a target by state could not be told again what stands; None where that is not so."""
+
+    @property
+    def late_from(self) -> datetime | None:
+        """Since when something that it is to be told waits."""
+        return min((at for at in (self.waiting_from, self.unstated_from) if at is not None), default=None)
 
     def lags(self, now: datetime) -> bool:
-        """Whether a message has waited for too long."""
-        return self.waiting_from is not None and now - self.waiting_from >= LAGS_AFTER
+        """Whether something has waited for too long."""
+        return self.late_from is not None and now - self.late_from >= LAGS_AFTER

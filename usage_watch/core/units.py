@@ -233,8 +233,13 @@ def _local(at: datetime, zone: ZoneInfo) -> datetime:
     return _aware(at).astimezone(zone)
 
 
+def short_day(day: date) -> str:
+    """`21 Nov`, where there is no room for more."""
+    return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
 def _day(day: date, today: date) -> str:
-    text = f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+    text = f"{_WEEKDAYS[day.weekday()]} {short_day(day)}"
     return text if day.year == today.year else f"{text} {day.year}"
 
 

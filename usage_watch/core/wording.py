@@ -11,13 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from usage_watch.core.entry import META, NAME, Entry, entry, goes_on, mark, names_itself, shown
-from usage_watch.core.message import Fact, Message, Notice, Reason
+from usage_watch.core.entry import META, NAME, Entry, called, entry, goes_on, mark, names_itself
+from usage_watch.core.message import Fact, Hello, Message, Notice, Reason
 from usage_watch.core.plain import plain, web_link
-from usage_watch.core.units import local_time, number, spell_duration
-
-NAMED = 20
-"""Incidents that one message names; the rest are counted."""
+from usage_watch.core.units import local_time, number, quantity, spell_duration
 
 _EXPLAINED = 3
 """Incidents that come with reasons: with those of twenty nobody would find what happened."""
@@ -47,7 +44,7 @@ class Words:
     title: str
     """The same, shorter: a heading."""
     entries: tuple[Entry, ...]
-    """The incidents that are named, the gravest first; without reasons from the fourth on."""
+    """The incidents that are named, the gravest first; without reasons from the fourth on. A greeting names none."""
     more: int
     """How many are only counted."""
     command: str
@@ -74,9 +71,11 @@ def standing(message: Message) -> Words:
 
 
 def _words(message: Message, notices: Sequence[Notice]) -> Words:
+    if message.hello is not None:
+        return _greeting(message, message.hello)
     ordered = sorted(notices, key=_gravity)
     first, entries = ordered[0], tuple(_entries(ordered, message))
-    rule = shown(first.rule.title)
+    rule = called(ordered)
     if len(ordered) == 1:
         before = () if names_itself(first) else (rule,)
         title = " ".join((entries[0].mark, entries[0].headline, *(f"({rule})" for rule in before)))
@@ -94,6 +93,27 @@ def _words(message: Message, notices: Sequence[Notice]) -> Words:
         runbook=web_link(first.rule.runbook) if goes_on(first) else None,
         footer=tuple(_footer(message, ordered)),
     )
+
+
+def _greeting(message: Message, hello: Hello) -> Words:
+    """A line, and how to go on from there."""
+    line = f"👋 usage-watch watches {quantity(hello.rules, 'rules')} and tells you here{_of_what(hello)}"
+    line += f"; {_read_so_far(message, hello)}"
+    return Words(line, line, (), 0, "usage-watch status", None, ("for quiet: usage-watch silence --help",))
+
+
+def _of_what(hello: Hello) -> str:
+    if hello.heard == 0:
+        return " of its own troubles"
+    return "" if hello.heard == hello.rules else f" of {number(hello.heard)} of them"
+
+
+def _read_so_far(message: Message, hello: Hello) -> str:
+    rest = f", nothing read yet for {quantity(hello.unread, 'rules')}" if hello.unread else ""
+    if message.data_until is None:
+        return f"no usage seen yet{rest}"
+    until = local_time(message.data_until, ZoneInfo(message.zone), message.as_of)
+    return f"data until {until} ({plain(message.zone, NAME)}){rest}"
 
 
 def _command(message: Message, ordered: Sequence[Notice]) -> str:
@@ -137,9 +157,9 @@ def _freshness(message: Message) -> str:
 
 
 def _entries(ordered: Sequence[Notice], message: Message) -> Iterator[Entry]:
-    explained = [entry(notice, message) for notice in ordered[:_EXPLAINED]]
+    explained = [entry(notice, message) for notice in ordered[: min(_EXPLAINED, message.named)]]
     if len(ordered) == 1 and ordered[0].reason is Reason.REMINDER:
         stop = Fact("Stop reminders", f"{_ACK} {plain(ordered[0].incident_id, NAME)}")
         explained = [replace(each, reasons=(*each.reasons, stop)) for each in explained]
     yield from explained
-    yield from (replace(entry(notice, message), reasons=()) for notice in ordered[_EXPLAINED:NAMED])
+    yield from (replace(entry(notice, message), reasons=(), text="") for notice in ordered[_EXPLAINED : message.named])

@@ -67,7 +67,7 @@ def load(path: Path) -> Document:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
-        advice = "write one (the README has one of ten lines), or name yours with --config FILE"
+        advice = "`usage-watch init` writes one, or name yours with --config FILE"
         raise UsageError(f"There is no rules file {path}: {advice}.") from None
     except IsADirectoryError:
         raise UsageError(f"{path} is a directory: name the rules file in it with --config FILE.") from None

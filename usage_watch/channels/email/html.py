@@ -1,4 +1,4 @@
-"""The HTML part of a mail: small, without images or scripts, readable on light and dark ground. Pure.
+"""The HTML part of a mail: small, without scripts and pictures from elsewhere, readable on light and dark ground. Pure.
 
 Colours are set for accents and notes alone, of a tone that both grounds carry; all else keeps the reader's own.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from usage_watch.core.chart import HEIGHT, WIDTH
 from usage_watch.core.entry import Entry
 from usage_watch.core.message import Fact
 from usage_watch.core.units import number
@@ -19,12 +20,12 @@ _FONT = "font:15px/1.5 -apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvet
 _CODE = "font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
 
 
-def html(words: Words, status: str) -> str:
-    """The whole page; everything that was not written here is escaped."""
-    return "\n".join(_page(words, status)) + "\n"
+def html(words: Words, status: str, picture: str | None = None) -> str:
+    """The whole page; everything that was not written here is escaped. `picture`: the Content-ID of a chart."""
+    return "\n".join(_page(words, status, picture)) + "\n"
 
 
-def _page(words: Words, status: str) -> Iterator[str]:
+def _page(words: Words, status: str, picture: str | None) -> Iterator[str]:
     yield "<!doctype html>"
     yield '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     yield '<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">'
@@ -34,7 +35,7 @@ def _page(words: Words, status: str) -> Iterator[str]:
         accent = _ACCENTS[words.entries[0].mark]
         yield f'<div style="font-weight:700;letter-spacing:.06em;color:{accent}">{status}</div>'
     if len(words.entries) == 1:
-        yield from _one(words)
+        yield from _one(words, picture)
     else:
         yield from _several(words)
     yield f'<div style="margin-top:12px">{_table(_go_on(words))}</div>'
@@ -42,10 +43,16 @@ def _page(words: Words, status: str) -> Iterator[str]:
     yield "</div></body></html>"
 
 
-def _one(words: Words) -> Iterator[str]:
+def _one(words: Words, picture: str | None) -> Iterator[str]:
     entry = words.entries[0]
     yield _banner(entry, f'<div style="font-size:19px;line-height:1.35;font-weight:600">{escape(words.title)}</div>')
-    yield _table(_rows(entry.labels + entry.standing + entry.reasons))
+    if entry.trend is None or picture is None:
+        yield _table(_rows(entry.labels + entry.standing + entry.rows))
+    else:
+        yield _table(_rows(entry.labels + entry.standing + entry.reasons))
+        yield _image(picture, f"{entry.trend.name}: {entry.trend.value}")
+    if entry.text:
+        yield _paragraph(entry.text)
 
 
 def _several(words: Words) -> Iterator[str]:
@@ -54,7 +61,8 @@ def _several(words: Words) -> Iterator[str]:
         brackets = escape(entry.brackets())
         aside = f' <span style="{_NOTE}">{brackets}</span>' if brackets else ""
         rows = _table(_rows(entry.reasons)) if entry.reasons else ""
-        yield _banner(entry, f"<div><b>{escape(entry.mark)} {escape(entry.headline)}</b>{aside}</div>{rows}")
+        said = _paragraph(entry.text) if entry.text else ""
+        yield _banner(entry, f"<div><b>{escape(entry.mark)} {escape(entry.headline)}</b>{aside}</div>{rows}{said}")
     if words.more:
         yield f"<p>and {number(words.more)} more</p>"
 
@@ -62,6 +70,16 @@ def _several(words: Words) -> Iterator[str]:
 def _banner(entry: Entry, content: str) -> str:
     edge = f"border-left:4px solid {_ACCENTS[entry.mark]}"
     return f'<div style="margin:8px 0 16px;padding:2px 0 2px 14px;{edge}">{content}</div>'
+
+
+def _paragraph(text: str) -> str:
+    return f'<p style="margin:8px 0">{escape(text)}</p>'
+
+
+def _image(cid: str, instead: str) -> str:
+    """`instead` is what is read where pictures are not shown."""
+    style = "display:block;margin-top:14px;width:100%;max-width:600px;height:auto;border-radius:6px"
+    return f'<img src="cid:{escape(cid)}" width="{WIDTH}" height="{HEIGHT}" alt="{escape(instead)}" style="{style}">'
 
 
 def _rows(facts: Iterable[Fact]) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,9 @@
-"""A message as a mail: headers that cannot be forged, a text part and an HTML part. Pure."""
+"""A message as a mail: headers that cannot be forged, a text part and an HTML part, and a picture in that. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from email import message_from_bytes
@@ -11,9 +11,13 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from zoneinfo import ZoneInfo
 
 from usage_watch.channels.email.html import html
+from usage_watch.channels.email.picture import png
 from usage_watch.channels.variants import least
+from usage_watch.core.chart import chart
+from usage_watch.core.entry import drawn_of
 from usage_watch.core.message import Delivery, Message, Reason
 from usage_watch.core.plain import plain
 from usage_watch.core.wording import news, told
@@ -21,13 +25,17 @@ from usage_watch.core.wordlines import text_lines
 
 _SUBJECT, _LEAST_SUBJECT = 200, 80
 """Characters of a subject, and where only the least is to be said."""
-_PART_HEADERS = {"content-type", "content-transfer-encoding", "mime-version"}
+_PART_HEADERS = {"content-type", "content-transfer-encoding", "mime-version", "content-id", "content-disposition"}
 _STATUS = {
     Reason.FIRED_AND_ENDED: "CAME AND WENT",
     Reason.RESOLVED: "RESOLVED",
     Reason.RETRACTED: "TAKEN BACK",
     Reason.CLOSED: "CLOSED",
 }
+
+
+Paint = Callable[[str], bytes | None]
+"""Makes a PNG of an SVG; None where that cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +55,43 @@ class ForgedHeaderError(ValueError):
     """The mail, read back, has other headers than those that were set."""
 
 
-def mail(delivery: Delivery, mailbox: Mailbox) -> tuple[bytes, str]:
+def mail(delivery: Delivery, mailbox: Mailbox, paint: Paint = png) -> tuple[bytes, str]:
     """The mail's bytes and its Message-ID, the same on every attempt but for the date.
 
+    A chart is in it where `paint` can make a picture of it; without, a row of text says the same.
     Raises ValueError where a header cannot be set, and ForgedHeaderError where it reads back otherwise.
     """
     message = EmailMessage(policy=SMTP)
     headers = dict(_headers(delivery, mailbox))
     for name, value in headers.items():
         message[name] = value
-    parts = _fill_least(message, delivery) if delivery.minimal else _fill(message, delivery)
+    parts = _fill_least(message, delivery) if delivery.minimal else _fill(message, delivery, mailbox, paint)
     return read_back(message.as_bytes(), message.keys(), parts), headers["Message-ID"]
 
 
-def _fill(message: EmailMessage, delivery: Delivery) -> int:
-    """A text and an HTML part; answers how many."""
+def _fill(message: EmailMessage, delivery: Delivery, mailbox: Mailbox, paint: Paint) -> int:
+    """A text and an HTML part, the latter perhaps with a picture; answers how many parts there are."""
     words, status = news(delivery.message), _status(delivery.message)
     lines = ([status, ""] if status else []) + list(text_lines(words))
     _set_text(message, lines)
-    message.add_alternative(html(words, status), subtype="html", charset="utf-8", cte="quoted-printable")
-    # Stands in no quoted-printable line, where = is always followed by digits or the line's end.
+    picture = _picture(delivery.message, paint)
+    cid = None if picture is None else f"chart.{_token(delivery.id)}@{mailbox.domain}"
+    message.add_alternative(html(words, status, cid), subtype="html", charset="utf-8", cte="quoted-printable")
+    # Stands in no quoted-printable line, where = is always followed by digits or the line's end; nor in base64.
     message.set_boundary(f"=_{_token(delivery.id)}")
-    return 2
+    if picture is None:
+        return 2
+    _, shown = message.iter_parts()
+    shown.add_related(picture, "image", "png", disposition="inline", cid=f"<{cid}>")
+    shown.set_boundary(f"=_chart_{_token(delivery.id)}")
+    return 4
+
+
+def _picture(message: Message, paint: Paint) -> bytes | None:
+    """A chart of one incident; several are said in words."""
+    notices = told(message)
+    series = drawn_of(notices[0]) if len(notices) == 1 else None
+    return None if series is None else paint(chart(notices[0].evidence, series, ZoneInfo(message.zone)))
 
 
 def _fill_least(message: EmailMessage, delivery: Delivery) -> int:

@@ -44,8 +44,8 @@ class SlackSettings(ChannelSettings):
     kind: Literal["slack"] = Field(description="Posts to Slack.")
     token: SecretRef | None = Field(
         default=None,
-        description="The app's bot token (xoxb-…), with the scope chat:write, and channels:history and channels:read "
-        "to look up posts whose answer was lost; goes with `channel`.",
+        description="The app's bot token (xoxb-…): `usage-watch channels manifest slack` prints an app with the scopes "
+        "to post, and to look up posts whose answer was lost. Goes with `channel`.",
     )
     channel: Annotated[str, AfterValidator(_channel)] | None = Field(
         default=None, description='Where the app posts: "#name" or the channel\'s ID.'

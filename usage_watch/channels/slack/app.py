@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.network import TIMEOUT_S
 from usage_watch.channels.slack.answers import THREAD_GONE, UNEDITABLE, refusal
+from usage_watch.channels.slack.chart import Charts
 from usage_watch.channels.slack.lookup import Lookup
 from usage_watch.channels.slack.pages import CannotLookError, NotNowError
 from usage_watch.channels.slack.payload import Json, payload
 from usage_watch.channels.slack.ref import Ref
 from usage_watch.channels.variants import maybe_repeat, never_looked_up
-from usage_watch.core.message import Delivery, Reason, Severity
+from usage_watch.core.message import Delivery, Notice, Reason, Severity
 from usage_watch.core.plain import plain
-from usage_watch.core.wording import news, standing
+from usage_watch.core.wording import news, standing, told
 
 SLACK = "https://slack.com/api/"
 
@@ -29,11 +30,13 @@ class SlackApp:
         self._client = AppClient(token, base_url, timeout)
         self._channel = channel
         self._lookup = Lookup(self._client, channel, timeout)
+        self._charts = Charts()
 
     def send(self, delivery: Delivery) -> Attempt:
         """Post; or bring the first message up to date and reply to it. Nothing about the former stops the latter."""
         parent = Ref.read(delivery.conversation.ref)
-        if all(notice.reason is Reason.UPDATED for notice in delivery.message.news):
+        news = delivery.message.news
+        if news and all(notice.reason is Reason.UPDATED for notice in news):
             return self._correct(delivery, parent)
         if parent is None:
             return self._post(delivery, None)
@@ -76,13 +79,16 @@ class SlackApp:
     def _post(self, delivery: Delivery, before: Ref | None) -> Attempt:
         """A message of its own; `before` is a first message that is no use any more, though it may carry this id."""
         where = {"channel": self._channel}
-        return self._once(delivery, where, lambda: self._lookup.in_channel(delivery, before))[0]
+        shown = told(delivery.message)
+        return self._once(delivery, where, lambda: self._lookup.in_channel(delivery, before), shown)[0]
 
     def _reply(self, delivery: Delivery, parent: Ref) -> tuple[Attempt, str | None]:
         where = {"channel": parent.channel, "thread_ts": parent.ts, "reply_broadcast": _is_loud(delivery)}
         return self._once(delivery, where, lambda: self._lookup.in_thread(delivery, parent))
 
-    def _once(self, delivery: Delivery, where: Json, look_up: Callable[[], Ref | None]) -> tuple[Attempt, str | None]:
+    def _once(
+        self, delivery: Delivery, where: Json, look_up: Callable[[], Ref | None], drawn: Sequence[Notice] = ()
+    ) -> tuple[Attempt, str | None]:
         """Post, unless it is there already; where nobody can know that, the post says so."""
         words = news(delivery.message)
         if delivery.unsure:
@@ -96,19 +102,35 @@ class SlackApp:
                 if found is not None:
                     return Attempt(Verdict.SENT, ref=str(found)), None
         return self._call(
-            self._client.chat_postMessage, {**payload(delivery, words), "mrkdwn": False, **where}, delivery
+            self._client.chat_postMessage,
+            lambda chart: {**payload(delivery, words, chart), "mrkdwn": False, **where},
+            delivery,
+            drawn,
         )
 
     def _update(self, delivery: Delivery, parent: Ref) -> tuple[Attempt, str | None]:
-        # Where no blocks are given, those from before may stay.
-        said = {"blocks": [], **payload(delivery, standing(delivery.message))}
-        return self._call(self._client.chat_update, {**said, "channel": parent.channel, "ts": parent.ts}, delivery)
+        words, where = standing(delivery.message), {"channel": parent.channel, "ts": parent.ts}
+        return self._call(
+            self._client.chat_update,
+            # Where no blocks are given, those from before may stay.
+            lambda chart: {"blocks": [], **payload(delivery, words, chart), **where},
+            delivery,
+            delivery.message.standing,
+        )
 
-    def _call(self, method: Callable[..., Any], said: Json, delivery: Delivery) -> tuple[Attempt, str | None]:
+    def _call(
+        self,
+        method: Callable[..., Any],
+        said: Callable[[Json | None], Json],
+        delivery: Delivery,
+        drawn: Sequence[Notice],
+    ) -> tuple[Attempt, str | None]:
+        """Call a method with what is `said` with a chart or without; `drawn` is what a chart may be of."""
         from usage_watch.channels.slack.client import lost
 
+        chart = None if delivery.minimal else self._charts.of(drawn, delivery.message)
         try:
-            answer = self._client.say(method, said)
+            answer = self._charts.say(lambda shown: self._client.say(method, said(shown)), chart)
         except Exception as error:  # whatever a foreign library raises is an outcome of this attempt
             return lost(error), None
         if answer.ok:

@@ -7,6 +7,7 @@ is escaped and says only words of our own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from usage_watch.channels.variants import least
@@ -54,10 +55,16 @@ def least_text(words: Words) -> str:
     return escaped(least(words), _TEXT)
 
 
-def blocks(words: Words) -> list[Json]:
-    """The message as it stands in the channel."""
-    layouts = (_layout(words, explained) for explained in _EXPLAINED)
-    return next((layout for layout in layouts if text_size(layout) <= _ALL_TEXT), _layout(words, 0))
+def blocks(words: Words, chart: Json | None = None) -> list[Json]:
+    """The message as it stands in the channel; where there is no room for all that are named, more are counted."""
+    if not words.entries:
+        return [_rich([_greeting(words)])]
+    layouts = (_layout(words, explained, chart) for explained in _EXPLAINED)
+    fitting = next((layout for layout in layouts if text_size(layout) <= _ALL_TEXT), None)
+    half = len(words.entries) // 2
+    if fitting is not None or half < 2:
+        return fitting or _layout(words, 0, chart)
+    return blocks(replace(words, entries=words.entries[:half], more=words.more + len(words.entries) - half))
 
 
 def text_size(part: object) -> int:
@@ -71,21 +78,28 @@ def text_size(part: object) -> int:
     return 0
 
 
-def _layout(words: Words, explained: int) -> list[Json]:
+def _layout(words: Words, explained: int, chart: Json | None) -> list[Json]:
     header = {"type": "header", "text": _plain_text(words.title, _HEADER)}
-    body = _one(words) if len(words.entries) == 1 else [_rich(list(_several(words, explained)))]
+    body = _one(words, chart) if len(words.entries) == 1 else [_rich(list(_several(words, explained)))]
     footer = {"type": "context", "elements": [_plain_text(" · ".join(words.footer), _FIELD)]}
     return [header, *body, _rich([_go_on(words)]), footer]
 
 
-def _one(words: Words) -> Iterator[Json]:
+def _greeting(words: Words) -> Json:
+    return _section([_text(f"{words.title}\n"), *_look_closer(words), _text(f" · {' · '.join(words.footer)}")])
+
+
+def _one(words: Words, chart: Json | None) -> Iterator[Json]:
     entry = words.entries[0]
     if len(words.title) > _HEADER:
         yield _rich([_section([_text(words.title, bold=True)])])
     yield {"type": "section", "fields": [_field(fact) for fact in entry.standing[:_FIELDS]]}
-    rows = entry.labels + entry.reasons
-    if rows:
-        yield _rich([_bullets(rows)])
+    rows = entry.labels + (entry.rows if chart is None else entry.reasons)
+    said = [_section([_text(entry.text)])] if entry.text else []
+    if rows or said:
+        yield _rich([*([_bullets(rows)] if rows else []), *said])
+    if chart is not None:
+        yield chart
 
 
 def _several(words: Words, explained: int) -> Iterator[Json]:
@@ -93,6 +107,8 @@ def _several(words: Words, explained: int) -> Iterator[Json]:
         yield _bullet_list([_headline(entry)])
         if index < explained and entry.reasons:
             yield _bullets(entry.reasons, indent=1)
+        if index < explained and entry.text:
+            yield _section([_text(entry.text)])
     if words.more:
         yield _section([_text(f"and {number(words.more)} more")])
 
@@ -105,11 +121,15 @@ def _headline(entry: Entry) -> Json:
 
 
 def _go_on(words: Words) -> Json:
-    parts = [_text("Look closer: "), {"type": "text", "text": words.command, "style": {"code": True}}]
+    parts = _look_closer(words)
     if words.runbook is not None:
         link = {"type": "link", "url": words.runbook, "text": "runbook"}
         parts = [_text("What to do: "), link, _text("\n"), *parts]
     return _section(parts)
+
+
+def _look_closer(words: Words) -> list[Json]:
+    return [_text("Look closer: "), {"type": "text", "text": words.command, "style": {"code": True}}]
 
 
 def _field(fact: Fact) -> Json:

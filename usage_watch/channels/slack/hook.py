@@ -5,10 +5,11 @@ from __future__ import annotations
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.network import TIMEOUT_S
 from usage_watch.channels.slack.answers import refusal
+from usage_watch.channels.slack.chart import Charts
 from usage_watch.channels.slack.payload import payload
 from usage_watch.channels.variants import maybe_repeat, never_looked_up
 from usage_watch.core.message import Delivery
-from usage_watch.core.wording import news
+from usage_watch.core.wording import news, told
 
 
 class SlackHook:
@@ -18,15 +19,19 @@ class SlackHook:
         from usage_watch.channels.slack.client import HookClient  # slack_sdk costs 100 ms: only who sends pays
 
         self._client = HookClient(url, timeout)
+        self._charts = Charts()
 
     def send(self, delivery: Delivery) -> Attempt:
         """Post the news."""
         from usage_watch.channels.slack.client import lost
 
         words = news(delivery.message)
-        said = payload(delivery, maybe_repeat(words) if delivery.unsure else words)
+        words = maybe_repeat(words) if delivery.unsure else words
+        chart = None if delivery.minimal else self._charts.of(told(delivery.message), delivery.message)
         try:
-            answer = self._client.say({**said, "mrkdwn": False})
+            answer = self._charts.say(
+                lambda shown: self._client.say({**payload(delivery, words, shown), "mrkdwn": False}), chart
+            )
         except Exception as error:  # whatever a foreign library raises is an outcome of this attempt
             return lost(error)
         if answer.ok:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from usage_watch.channels.base import Attempt, Verdict
 from usage_watch.channels.network import why_unreachable
 from usage_watch.channels.slack.answers import refusal
+from usage_watch.channels.slack.manifest import LOOK_UP
 
 if TYPE_CHECKING:
     from usage_watch.channels.slack.client import Answer, AppClient
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 PAGES = 10
-_SCOPES = ("channels:history", "groups:history", "channels:read", "groups:read")
-"""Those that a message may name: what Slack says is needed is text from outside."""
 
 
 class CannotLookError(Exception):
@@ -99,8 +98,9 @@ def _passes(answer: Answer, refused: Attempt, *, first: bool) -> bool:
 
 
 def _lacks(answer: Answer) -> str:
+    # Only those that we know of: what Slack says is needed is text from outside.
     needed = str(answer.data.get("needed")).split(",")
-    known = [scope for scope in _SCOPES if scope in needed]
+    known = [scope for scope in LOOK_UP if scope in needed]
     return f"the app lacks the scope {' or '.join(known)}" if known else "the app lacks a scope for it"
 
 
