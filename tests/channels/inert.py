@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from email import message_from_bytes
 from html.parser import HTMLParser
@@ -10,10 +11,23 @@ from typing import Any
 
 from tests.fakes.slack_api import payload_fault
 
-_BLOCKS = {"header", "section", "context", "rich_text", "rich_text_section", "rich_text_list", "text"}
+_BLOCKS = {"header", "section", "context", "rich_text", "rich_text_section", "rich_text_list", "text", "line"}
 _OUR_FIELD = re.compile(r"\*(Severity|Since|Now|Ended|Lasted|Alert of|Learned)\*\n[ -~–]+")
-_TAGS = {"html", "head", "meta", "title", "body", "div", "span", "table", "tr", "td", "b", "p", "a", "code"}
-_ATTRIBUTES = {"lang", "charset", "name", "content", "style", "href", "role", "cellspacing", "cellpadding", "width"}
+_TAGS = {"html", "head", "meta", "title", "body", "div", "span", "table", "tr", "td", "b", "p", "a", "code", "img"}
+_ATTRIBUTES = {
+    "lang",
+    "charset",
+    "name",
+    "content",
+    "style",
+    "href",
+    "role",
+    "cellspacing",
+    "cellpadding",
+    "width",
+    "height",
+}
+_ATTRIBUTES |= {"src", "alt"}
 _HEADERS = {
     *("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted"),
     *("X-Auto-Response-Suppress", "List-Id", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
@@ -53,6 +67,9 @@ def _check_object(each: dict[str, Any]) -> None:
         case "link":
             assert re.match(r"https?://", each["url"])
             assert each["text"] == "runbook"
+        case "data_visualization":
+            names = [series["name"] for series in each["chart"]["series"]]
+            assert all(is_inert(text) for text in (each["title"], *names, *each["chart"]["axis_config"]["categories"]))
         case kind:
             assert kind is None or kind in _BLOCKS
 
@@ -63,9 +80,13 @@ def check_mail(raw: bytes) -> list[str]:
     names = list(root.keys())
     assert set(names) <= _HEADERS
     assert len(set(names)) == len(names)
-    assert [part.get_content_type() for part in parts] in (["text/plain", "text/html"], [])
+    assert [part.get_content_type() for part in parts] in (
+        ["text/plain", "text/html"],
+        ["text/plain", "multipart/related", "text/html", "image/png"],
+        [],
+    )
     reader = _Reader()
-    for page in parts[1:]:
+    for page in (part for part in parts if part.get_content_type() == "text/html"):
         body = page.get_payload(decode=True)
         assert isinstance(body, bytes)
         reader.feed(body.decode())
@@ -85,6 +106,7 @@ class _Reader(HTMLParser):
         for name, value in attrs:
             assert name in _ATTRIBUTES
             assert name != "href" or re.match(r"https?://", value or "")
+            assert name != "src" or re.fullmatch(r"cid:chart\.[\w-]+@example\.com", value or "")
             assert name != "style" or not re.search(r"url\(|expression|@import", value or "")
 
     def handle_data(self, data: str) -> None:
@@ -96,4 +118,21 @@ class _Reader(HTMLParser):
 
 def check_terminal(printed: str) -> None:
     """Lines, and nothing to obey."""
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", printed)
+    assert all(is_clean(line) for line in printed.split("\n"))
+
+
+def is_clean(line: str) -> bool:
+    """One line that shows all it holds: no control, direction, half of a pair or other end of a line."""
+    return not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in line)
+
+
+def check_alert(alert: dict[str, Any]) -> None:
+    """As Alertmanager takes it, in lines that no terminal obeys."""
+    assert set(alert) == {"labels", "annotations", "startsAt", "endsAt"}
+    assert alert["startsAt"] <= alert["endsAt"]
+    assert {"severity", "source"} <= alert["labels"].keys()
+    for name, value in (*alert["labels"].items(), *alert["annotations"].items()):
+        assert re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name)
+        assert value
+        assert is_clean(value)
+        assert len(value) < 700 or name == "runbook_url"

@@ -14,11 +14,12 @@ from typing import Any
 
 import trustme
 
-from tests.channels.inert import check_mail, check_slack, check_terminal
+from tests.channels.inert import check_alert, check_mail, check_slack, check_terminal
 from tests.fakes.scripted_http import Request, ScriptedHttp
 from tests.fakes.slack_api import HOOK, SCOPES, TOKEN, SlackApi
 from tests.fakes.smtp_server import PASSWORD, USER, SmtpServer
 from tests.fakes.webhook_receiver import WebhookReceiver
+from usage_watch.channels.alertmanager import AlertmanagerSender
 from usage_watch.channels.base import Sender
 from usage_watch.channels.email.mail import Mailbox
 from usage_watch.channels.email.smtp import Server, SmtpSender, tls_context
@@ -35,6 +36,7 @@ SESSION = 0.5
 ANA, BEN = "ana@example.com", "ben@example.com"
 MAILBOX = Mailbox("usage-watch@example.com", (ANA, BEN))
 SIGNING = "the signing key"
+AUTHORIZATION = "Bearer the-token"
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,16 @@ SENDERS: dict[str, Callable[[Place], Sender]] = {
     "slack app": lambda place: SlackApp(TOKEN, "#usage", base_url=place.url + "/api/", timeout=place.timeout),
     "slack webhook": lambda place: SlackHook(place.url + HOOK, timeout=place.timeout),
     "webhook": lambda place: WebhookSender(place.url + "/hook", [SIGNING.encode()], timeout=place.timeout),
+    "alertmanager": lambda place: AlertmanagerSender([place.url], AUTHORIZATION, timeout=place.timeout),
     "email none": partial(_mail_to, security="none"),
     "email starttls": partial(_mail_to, security="starttls"),
     "email tls": partial(_mail_to, security="tls"),
 }
 """Each kind that goes over the network, to any place."""
 
-HTTP = ["slack app", "slack webhook", "webhook"]
+MACHINES = ["webhook", "alertmanager"]
+"""An answer's status says all."""
+HTTP = ["slack app", "slack webhook", *MACHINES]
 MAIL = ["email none", "email starttls", "email tls"]
 
 
@@ -175,6 +180,26 @@ def _check_signed(request: Request) -> None:
 
 
 @contextmanager
+def alertmanager() -> Iterator[Rig]:
+    with WebhookReceiver() as fake, _opened("alertmanager", fake.port) as senders:
+        more = {"id_of": _identity, "check": check_alerts, "secrets": (AUTHORIZATION,), "known": False}
+        yield _http_rig("alertmanager", fake, senders, arrived=lambda: fake.requests, **more)
+
+
+def _identity(request: Request) -> str:
+    """An alert is known by its labels; there is no id of a message."""
+    return json.dumps([each["labels"] for each in request.json])
+
+
+def check_alerts(request: Request) -> None:
+    """As Alertmanager has it, and nothing in it that anybody obeys."""
+    assert request.path == "/api/v2/alerts"
+    assert request.headers["authorization"] == AUTHORIZATION
+    for alert in request.json:
+        check_alert(alert)
+
+
+@contextmanager
 def email(security: str) -> Iterator[Rig]:
     def clear() -> None:
         fake.mails.clear()
@@ -223,6 +248,7 @@ KINDS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {
     "slack app": slack_app,
     "slack webhook": slack_hook,
     "webhook": webhook,
+    "alertmanager": alertmanager,
     **{f"email {security}": partial(email, security) for security in ("none", "starttls", "tls")},
     "log": log,
 }

@@ -10,8 +10,11 @@ from usage_watch.core.message import (
     Contributor,
     Conversation,
     Delivery,
+    Drawn,
     Evidence,
     Fact,
+    Hello,
+    Line,
     Message,
     Notice,
     Reason,
@@ -45,6 +48,24 @@ EVIDENCE = Evidence(
         Contributor("Model", "claude-sonnet-4-5", 1240.0, 0.1),
     ),
 )
+
+_DAY = (310, 420, 380, 300, 120, 60, 40, 35, 20, 25, 30, 90, 450, 1200, 2300, 2900, 3100, 3000, 3400, 3300, 4100, 6200)
+HOURS = Drawn(
+    what="credits in 3 h",
+    until_at=NOON + HOUR,
+    step=3600,
+    values=(*map(float, _DAY), 9100.0, 12345.0),
+    lines=(Line(Severity.WARNING, 5000.0), Line(Severity.CRITICAL, 10000.0)),
+)
+"""How the evidence came about."""
+DAYS = Drawn(
+    what="credits in 1 d",
+    until_at=NOON + 12 * HOUR,
+    step=86_400,
+    values=(None, *(1500.0 + 80 * (day % 7) for day in range(22)), 21_400.0),
+    lines=(Line(Severity.WARNING, 2000.0), Line(Severity.CRITICAL, 20_000.0)),
+)
+"""The same of a rule on days."""
 
 NOTES = {
     Reason.CLOSED: "Its rule was removed or disabled.",
@@ -166,10 +187,18 @@ def hostile(text: str, reason: Reason = Reason.FIRED, kind: str = "threshold") -
         facts=(Fact(text, text),),
         contributors=(Contributor(text, text, 1.0, 0.5),),
         after=text,
+        series=replace(HOURS, what=text),
     )
     rule = replace(RULE, title=text, runbook=text, kind=kind)
-    said = {"rule": rule, "evidence": evidence, "labels": {text: text}, "note": text, "incident_id": text}
+    said = {"rule": rule, "evidence": evidence, "labels": {text: text, "member": text}}
+    said |= {"note": text, "text": text, "incident_id": text}
     return message(notice(reason, looks_over=True, **said))
+
+
+def greeting(**changes: Any) -> Message:
+    """What is said first: at 14:00 in Berlin, on data until 13:00."""
+    said = Message((), (), NOON + HOUR, "Europe/Berlin", NOON, hello=Hello(rules=6, heard=6, unread=0))
+    return replace(said, **changes)
 
 
 def hostile_pair(text: str) -> Message:

@@ -26,7 +26,7 @@ import pytest
 import trustme
 from pydantic import TypeAdapter, ValidationError
 
-from tests.channels.kinds import ANA, BEN, HASTY, HERE, HTTP, KINDS, MAIL, SENDERS, SESSION, Place, Rig, ca
+from tests.channels.kinds import ANA, BEN, HASTY, HERE, HTTP, KINDS, MACHINES, MAIL, SENDERS, SESSION, Place, Rig, ca
 from tests.channels.samples import delivery, hostile, hostile_pair, member_day, message, notice
 from tests.fakes.scripted_http import Answer, Drip, EarlyReset, Flood, Hang, Raw, Reset, ScriptedHttp, Step
 from tests.fakes.slack_api import HOOK, TOKEN, SlackApi, refusal
@@ -44,7 +44,14 @@ from tests.fakes.smtp_server import (
     SmtpServer,
 )
 from tests.fakes.webhook_receiver import WebhookReceiver
-from usage_watch.channels import AnyChannel, EmailSettings, LogSettings, SlackSettings, WebhookSettings
+from usage_watch.channels import (
+    AlertmanagerSettings,
+    AnyChannel,
+    EmailSettings,
+    LogSettings,
+    SlackSettings,
+    WebhookSettings,
+)
 from usage_watch.channels.base import Attempt, ChannelSettings, Verdict
 from usage_watch.channels.email.mail import Mailbox
 from usage_watch.channels.email.smtp import Server, SmtpSender
@@ -186,7 +193,7 @@ LARGE = {"symbols": hostile("\U0001f534" * 9_000), "wide letters": hostile("é" 
 def test_the_least_that_there_is_to_say_is_small_and_has_the_same_id(rig: Rig, large: str, reason: Reason) -> None:
     rig.forget_repeats()
     news = tuple(replace(each, reason=reason, incident_id="inc_1") for each in LARGE[large].news)
-    said = replace(LARGE[large], news=news[:1] if rig.name == "webhook" else news)
+    said = replace(LARGE[large], news=news[:1] if rig.name in MACHINES else news)
     assert say(rig, delivery(said)).verdict is SENT
     assert say(rig, delivery(said, attempt=2, minimal=True, unsure=True)).verdict is SENT
     whole, least = rig.arrived()
@@ -239,9 +246,9 @@ LINE = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = LINE + b"Transfer-Encoding: chunked\r\n\r\n"
 NO_ANSWER = dict.fromkeys(HTTP, AMBIGUOUS)
 """All was written, and nobody knows what became of it."""
-HALF_AN_ANSWER = {**NO_ANSWER, "webhook": SENT}
-"""A webhook's status says all; Slack's says nothing without the body."""
-NOT_SLACKS = {**dict.fromkeys(HTTP, SERVER), "webhook": SENT}
+HALF_AN_ANSWER = {**NO_ANSWER, **dict.fromkeys(MACHINES, SENT)}
+"""A machine's status says all; Slack's says nothing without the body."""
+NOT_SLACKS = {**dict.fromkeys(HTTP, SERVER), **dict.fromkeys(MACHINES, SENT)}
 """A page of somebody's in between."""
 
 WIRE: dict[str, tuple[Step | Callable[[str], Step], Mapping[str, Verdict]]] = {
@@ -253,7 +260,7 @@ WIRE: dict[str, tuple[Step | Callable[[str], Step], Mapping[str, Verdict]]] = {
         lambda yes: Drip(LINE + b"Content-Length: %d\r\n\r\n" % (len(yes) + 100), b" ", yes.encode()),
         HALF_AN_ANSWER,
     ),
-    "a body without end": (Flood(), {"webhook": SENT, "slack webhook": SERVER, "slack app": AMBIGUOUS}),
+    "a body without end": (Flood(), {**dict.fromkeys(MACHINES, SENT), "slack webhook": SERVER, "slack app": AMBIGUOUS}),
     "a reset once it was read": (Reset(), NO_ANSWER),
     "no word": (Raw(), NO_ANSWER),
     "nothing after the status line": (Raw(LINE), NO_ANSWER),
@@ -288,7 +295,7 @@ WIRE: dict[str, tuple[Step | Callable[[str], Step], Mapping[str, Verdict]]] = {
         Raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
         {
             **dict.fromkeys(HTTP, CONFIGURATION),
-            "webhook": AMBIGUOUS,
+            **dict.fromkeys(MACHINES, AMBIGUOUS),
         },  # to httpx it is no HTTP
     ),
     "a promise before the answer": (
@@ -566,7 +573,7 @@ def encrypted(name: str, cert: trustme.LeafCert) -> Iterator[Any]:
     if name in HTTP:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         cert.configure_cert(context)
-        with WebhookReceiver() if name == "webhook" else SlackApi() as http:
+        with WebhookReceiver() if name in MACHINES else SlackApi() as http:
             http.encrypt(context)
             yield http
     else:
@@ -713,6 +720,7 @@ def test_channels_as_they_are_written_show_no_secret(logged: io.StringIO) -> Non
             {"kind": "slack", "token": {"env": "TOKEN"}, "channel": "#usage", "base_url": slack.base_url},
             {"kind": "slack", "webhook_url": {"env": "HOOK"}},
             {"kind": "webhook", "url": receiver.url("/x"), "signing_secret": {"env": "SIGNING"}},
+            {"kind": "alertmanager", "url": receiver.url(), "authorization": {"env": "TOKEN"}},
             {"kind": "email", "host": HERE, "port": smtp.port, "security": "none", **people}
             | {"username": USER, "password": {"env": "PASSWORD"}},
             {"kind": "log"},
@@ -741,6 +749,7 @@ WRITTEN: dict[type[ChannelSettings], dict[str, Any]] = {
         "recipients": ["a@example.com"],
     },
     WebhookSettings: {"kind": "webhook", "url": "https://hooks.example.com/x"},
+    AlertmanagerSettings: {"kind": "alertmanager", "url": ["https://a.example.com", "http://10.0.0.5:9093"]},
     LogSettings: {"kind": "log"},
 }
 ANY: TypeAdapter[ChannelSettings] = TypeAdapter(AnyChannel)
@@ -758,7 +767,7 @@ def test_an_unknown_field_is_refused(written: dict[str, Any]) -> None:
     assert [loc[-1] for loc, _ in complaints(refused.value)] == ["colour"]
 
 
-@pytest.mark.parametrize("kind", ["alertmanager", "pigeon", None])
+@pytest.mark.parametrize("kind", ["prometheus", "pigeon", None])
 def test_an_unknown_kind_is_refused(kind: object) -> None:
     with pytest.raises(ValidationError, match="kind"):
         ANY.validate_python({"kind": kind})
@@ -775,6 +784,7 @@ def test_only_machines_get_one_message_per_incident() -> None:
         "SlackSettings": True,
         "EmailSettings": True,
         "WebhookSettings": False,
+        "AlertmanagerSettings": False,
         "LogSettings": True,
     }
 

@@ -5,28 +5,33 @@ After a wanted change run with `UPDATE_GOLDEN=1` in the environment, and read th
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import replace
-from email import message_from_bytes
-from email.policy import default
-from io import StringIO
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
-from tests.channels.samples import HOUR, NOON, blind, days_later, delivery, frozen, member_day, message, notice
-from tests.fakes.slack_api import TOKEN, SlackApi
-from usage_watch.channels.base import Verdict
-from usage_watch.channels.email.mail import Mailbox, mail
-from usage_watch.channels.log import LogSender
-from usage_watch.channels.slack import SlackApp
-from usage_watch.channels.webhook.body import webhook_body
-from usage_watch.core.message import Message, Reason
-
-BEGINS = (Reason.FIRED, Reason.FIRED_AND_ENDED)
-"""What a conversation begins with."""
-GOLDEN = Path(__file__).parent.parent / "golden"
+from tests.channels.golden import GOLDEN, MACHINES, PEOPLE, check
+from tests.channels.samples import (
+    DAYS,
+    EVIDENCE,
+    HOUR,
+    HOURS,
+    NOON,
+    blind,
+    days_later,
+    frozen,
+    greeting,
+    member_day,
+    message,
+    notice,
+)
+from tests.rules.making import BERLIN_FILE, made
+from usage_watch.cli.sampling import samples
+from usage_watch.core.compose import notice as noticed
+from usage_watch.core.message import Message, Notice, Reason
+from usage_watch.core.money import Price
+from usage_watch.core.pricing import priced
+from usage_watch.core.template import Style, styled
 
 MODEL = {"Model": "claude-opus-4-8"}
 ANA, BEN, CLEO = (
@@ -49,11 +54,23 @@ ANA_BACK, BEN_BACK = (
     for name, used in [("ana", 21_400), ("ben", 2_900)]
 )
 UNSURE = notice(labels=MODEL, looks_over=True)
+PRICE = Price(10, "USD")
+WORDS = Style("$value $unit in $window, against $limit. If this is the nightly job, stop it: it loops since $since.")
+
+
+def in_own_words(one: Notice) -> Message:
+    """With a title and a text that the rules file gives, filled in."""
+    named = replace(one, rule=replace(one.rule, title="Credits of $series"))
+    return styled(message(named), WORDS, lambda rule, error: pytest.fail(f"{rule}: {error!r}"))
+
 
 ONE: dict[str, Message] = {
     **{reason.value: message(notice(reason, labels=MODEL)) for reason in Reason},
     "reminder": days_later(notice(Reason.REMINDER, labels=MODEL)),
     "updated": message(replace(UNSURE, reason=Reason.UPDATED), standing=(UNSURE,)),
+    "own-words": in_own_words(notice(labels=MODEL)),
+    "priced": priced(message(notice(labels=MODEL)), PRICE),
+    "priced-resolved": priced(message(notice(Reason.RESOLVED)), PRICE),
     "meta-fired": message(blind(), data_until=None),
     "meta-reminder": days_later(blind(Reason.REMINDER), data_until=None),
     "meta-resolved": message(blind(Reason.RESOLVED), data_until=None),
@@ -79,63 +96,71 @@ SEVERAL: dict[str, Message] = {
     "meta-closed": message(blind(Reason.CLOSED), data_until=None),
     "many": message(*(member_day(f"member{n:02}@example.com", 2_100 + 100 * n) for n in range(32))),
     "test": message(test=True),
+    "hello": greeting(),
 }
-ALL = ONE | SEVERAL
+DRAWN: dict[str, Message] = {
+    **{
+        f"drawn-{reason.value}": message(notice(reason, labels=MODEL, evidence=replace(EVIDENCE, series=HOURS)))
+        for reason in (Reason.FIRED, Reason.RESOLVED, Reason.RETRACTED)
+    },
+    "drawn-day": message(replace(ANA, evidence=replace(ANA.evidence, series=DAYS))),
+    "drawn-several": message(*(replace(each, evidence=replace(each.evidence, series=DAYS)) for each in (ANA, BEN))),
+}
+ALL = ONE | SEVERAL | DRAWN
 
 
-def check(name: str, found: str) -> None:
-    path = GOLDEN / name
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(found, encoding="utf-8")
-    assert found == path.read_text(encoding="utf-8")
+def of_kind(kind: str, **fields: object) -> dict[Reason, Message]:
+    """What a rule of a kind says of its highest level, for each reason; ended three hours after it began."""
+    now = NOON + 2 * HOUR
+    highest = samples(made(kind, **fields), BERLIN_FILE, now)[-1]
+    said = {}
+    for reason in Reason:
+        retracted = reason is Reason.RETRACTED
+        why = "The source revised it." if retracted else "Its rule was changed." if reason is Reason.CLOSED else None
+        ended_at = highest.started_at + 3 * HOUR if reason.ending else None
+        stood = replace(highest, ended_at=ended_at, closed=why, retracted=retracted)
+        decided_at = max(now, ended_at or now) + timedelta(minutes=70)
+        one = noticed(stood, reason)
+        said[reason] = message(one, decided_at=decided_at, data_until=decided_at - timedelta(minutes=70))
+    return said
+
+
+KINDS: dict[str, dict[Reason, Message]] = {
+    "threshold": of_kind("threshold", for_each="Model", window="3h", above={"warning": 500, "critical": 9_000}),
+    "budget": of_kind("budget", limit=20_000, where={"Credit Source": "paid"}),
+    "zscore": of_kind("zscore", method="robust"),
+    "absence": of_kind("absence", quiet_for="2d", severity="critical"),
+    "meta": {reason: message(blind(reason), data_until=None) for reason in Reason},
+}
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_log_is_as_it_was(name: str) -> None:
-    stream = StringIO()
-    LogSender(stream).send(delivery(ALL[name]))
-    check(f"log/{name}.txt", stream.getvalue())
+@pytest.mark.parametrize("channel", PEOPLE)
+def test_people_are_told_as_they_were(channel: str, name: str) -> None:
+    check(f"{channel}/{name}", PEOPLE[channel](ALL[name]))
 
 
 @pytest.mark.parametrize("name", ONE)
-def test_the_webhook_is_as_it_was(name: str) -> None:
-    body = json.loads(webhook_body(delivery(ALL[name])))
-    check(f"webhook/{name}.json", json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+@pytest.mark.parametrize("channel", MACHINES)
+def test_machines_are_told_as_they_were(channel: str, name: str) -> None:
+    check(f"{channel}/{name}", MACHINES[channel](ALL[name]))
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_mail_is_as_it_was(name: str) -> None:
-    said = ALL[name]
-    ref = None if said.news[0].reason in BEGINS else "<cnv_0a1b2c3d4e5f@example.com>"
-    raw, _ = mail(delivery(said, ref=ref), Mailbox("usage-watch@example.com", ("finance@example.com",)))
-    read = message_from_bytes(raw, policy=default)
-    text, html = (part.get_content().replace("\r\n", "\n") for part in read.iter_parts())
-    headers = "".join(f"{header}: {value}\n" for header, value in read.items())
-    check(f"email/{name}.txt", f"{headers}\n{text}")
-    check(f"email/{name}.html", html)
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_slack_is_as_it_was(name: str) -> None:
-    said = ALL[name]
-    with SlackApi() as fake:
-        sender = SlackApp(TOKEN, "#usage", base_url=fake.base_url)
-        ref = None if said.news[0].reason in BEGINS else sender.send(delivery()).ref
-        fake.requests.clear()
-        assert sender.send(delivery(said, ref=ref)).verdict is Verdict.SENT
-        calls = [{"method": method, **request.json} for method, request in zip(fake.calls, fake.requests, strict=True)]
-    check(f"slack/{name}.json", json.dumps(calls, indent=2, ensure_ascii=False) + "\n")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channel", [*PEOPLE, *MACHINES])
+def test_every_kind_of_rule_is_told_as_it_was_for_every_reason(channel: str, kind: str) -> None:
+    said = {reason: (PEOPLE | MACHINES)[channel](one) for reason, one in KINDS[kind].items()}
+    suffixes = said[Reason.FIRED]
+    check(
+        f"kinds/{kind}.{channel}",
+        {suffix: "".join(f"=== {reason}\n{said[reason][suffix]}\n" for reason in Reason) for suffix in suffixes},
+    )
 
 
 def test_no_golden_file_is_left_over() -> None:
-    wanted = {f"log/{name}.txt" for name in ALL} | {f"webhook/{name}.json" for name in ONE}
-    wanted |= {f"email/{name}.{kind}" for name in ALL for kind in ("txt", "html")} | {
-        f"slack/{name}.json" for name in ALL
-    }
-    found = {
-        f"{path.parent.name}/{path.name}"
-        for kind in ("log", "webhook", "email", "slack")
-        for path in (GOLDEN / kind).iterdir()
-    }
+    wanted = {f"{channel}/{name}" for channel in PEOPLE for name in ALL}
+    wanted |= {f"{channel}/{name}" for channel in MACHINES for name in ONE}
+    wanted |= {f"kinds/{kind}.{channel}" for kind in KINDS for channel in PEOPLE | MACHINES}
+    folders = [*PEOPLE, *MACHINES, "kinds"]
+    found = {f"{folder}/{path.name.rpartition('.')[0]}" for folder in folders for path in (GOLDEN / folder).iterdir()}
     assert found == wanted

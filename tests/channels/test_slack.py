@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tests.channels.samples import EVIDENCE, delivery, hostile, member_day, message, notice
+from tests.channels.samples import EVIDENCE, delivery, greeting, hostile, member_day, message, notice
 from tests.fakes.scripted_http import Answer, Drip, Hang, Reset, Step
 from tests.fakes.slack_api import HOOK, TOKEN, SlackApi, refusal, texts
 from usage_watch.channels import AnyChannel, SlackSettings
@@ -51,6 +51,32 @@ def patience(step: Step) -> float:
 def test_the_first_message_is_posted_and_its_place_remembered(slack: SlackApi) -> None:
     assert app(slack).send(delivery()) == Attempt(Verdict.SENT, ref="C0USAGE/1700000000.000001")
     assert slack.calls == ["chat.postMessage"]
+
+
+def test_a_greeting_is_posted_in_one_small_block_and_corrects_nothing(slack: SlackApi) -> None:
+    ref = app(slack).send(delivery(greeting())).ref
+    assert (slack.calls, ref) == (["chat.postMessage"], "C0USAGE/1700000000.000001")
+    (posted,) = slack.messages.values()
+    assert [block["type"] for block in posted.payload["blocks"]] == ["rich_text"]
+    assert posted.metadata == {
+        "event_type": "usage_watch_alert",
+        "event_payload": {"id": delivery().id, "reason": "hello"},
+    }
+
+
+def test_a_greeting_whose_answer_was_lost_is_looked_up(slack: SlackApi) -> None:
+    first = app(slack).send(delivery(greeting()))
+    again = app(slack).send(replace(delivery(greeting()), attempt=2, unsure=True))
+    assert (len(slack.messages), again.ref) == (1, first.ref)
+
+
+def test_where_it_cannot_be_looked_up_a_greeting_says_that_it_may_be_a_repeat(slack: SlackApi) -> None:
+    for minimal in (False, True):
+        SlackHook(slack.hook_url).send(replace(delivery(greeting()), unsure=True, minimal=minimal))
+    whole, least = (request.json for request in slack.requests)
+    assert "may be a repeat" in "".join(texts(whole["blocks"]))
+    assert "blocks" not in least
+    assert least["text"].endswith("(may be a repeat: an earlier attempt got no answer)")
 
 
 def test_an_end_updates_the_first_message_and_replies_to_it(slack: SlackApi) -> None:

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.channels.samples import EVIDENCE, NOON, RULE, blind, delivery, message, notice
-from tests.fakes.scripted_http import Answer, Drip, Flood, Hang, Reset
+from tests.fakes.scripted_http import Answer, Drip, Flood, Hang, Request, Reset
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch import __version__
 from usage_watch.channels import AnyChannel, WebhookSettings
@@ -248,6 +248,36 @@ def test_the_reference_library_verifies_old_and_new_key_while_they_are_replaced(
         Webhook("whsec_" + base64.b64encode(b"another").decode()).verify(request.body, dict(request.headers))
     with pytest.raises(WebhookVerificationError):
         Webhook(OLD).verify(request.body + b" ", dict(request.headers))
+
+
+@pytest.mark.parametrize(
+    ("ours", "accepted"),
+    [
+        (["OLD"], {OLD}),
+        (["NEW", "OLD"], {OLD, NEW}),  # while the receiver changes over, whichever it has
+        (["NEW"], {NEW}),
+    ],
+)
+def test_a_secret_is_replaced_without_a_message_being_refused(
+    receiver: WebhookReceiver, ours: list[str], accepted: set[str]
+) -> None:
+    written = [{"env": name} for name in ours]
+    sender = settings(url=receiver.url(), signing_secret=written).connect({"OLD": OLD, "NEW": NEW})
+    sender.send(delivery(sent_at=datetime.now(UTC)))
+    sender.close()
+    [request] = receiver.requests
+    signatures = request.headers["webhook-signature"].split(" ")
+    assert len(signatures) == len(set(signatures)) == len(ours)
+    assert all(each.startswith("v1,") for each in signatures)
+    assert {secret for secret in (OLD, NEW) if _accepts(secret, request)} == accepted
+
+
+def _accepts(secret: str, request: Request) -> bool:
+    try:
+        Webhook(secret).verify(request.body, dict(request.headers))
+    except WebhookVerificationError:
+        return False
+    return True
 
 
 def test_a_secret_without_mark_is_its_own_bytes(receiver: WebhookReceiver) -> None:
