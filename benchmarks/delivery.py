@@ -116,7 +116,7 @@ rules:
 
 
 class Ops(SlackApi):
-    """Notes when something was posted; the last one is not answered before that is known."""
+    """Notes when an alert was posted; the last one is not answered before that is known."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +124,8 @@ class Ops(SlackApi):
         self.done = Event()
 
     def respond(self, request: Request) -> Step:
-        if request.path.endswith("chat.postMessage"):
+        posts = request.path.endswith("chat.postMessage")
+        if posts and request.json["metadata"]["event_payload"]["reason"] != "hello":
             self.came.append(time.monotonic())
         if len(self.came) == PACED:
             self.done.set()
@@ -216,7 +217,7 @@ def _drained(found: Sequence[Incident], urls: Mapping[str, str]) -> tuple[float,
     with tempfile.TemporaryDirectory() as folder, open_for_writing(Path(folder, "history.db")) as database:
         AlertStore(database).commit(found, [], [], [post for name in urls for post in _posts(found, name)], NOW)
         outbox = Outbox(database)
-        with closing(Dispatch(outbox, channels, {}, SystemClock(), Event())) as dispatch:
+        with closing(Dispatch(outbox, channels, {}, SystemClock(), Event(), Form({}, ZoneInfo("UTC")))) as dispatch:
             began = time.monotonic()
             while dispatch.round().sent:  # again, where it gave up waiting for who was slow
                 pass

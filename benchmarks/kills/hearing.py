@@ -10,6 +10,8 @@ from datetime import datetime
 TARGETS = ("ops", "finance", "pager")
 MAILED = {"reminder": "follow-up", "escalated": "follow-up"}
 """Reasons that a mail does not name."""
+HELLO = "hello"
+"""In place of a reason: the first line that people hear, which is about no rule."""
 Expected = Mapping[tuple[str, str], Sequence[str]]
 """The reasons that are to come, in their order, by target and rule; what is not named is to stay silent."""
 

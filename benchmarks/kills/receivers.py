@@ -11,7 +11,7 @@ from typing import Any, Self
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from kills.gate import Gate
-from kills.hearing import Heard
+from kills.hearing import HELLO, Heard
 from tests.fakes.scripted_http import Answer, Request, Step
 from tests.fakes.slack_api import SlackApi
 from tests.fakes.smtp_server import Mail, SmtpServer
@@ -44,6 +44,16 @@ class Ears:
         self.heard: list[Heard] = []
         self._now, self._saw = now, saw
 
+    @property
+    def greeted(self) -> list[str]:
+        """Whom the daemon greeted, as often as it did."""
+        return [each.target for each in self.heard if each.reason == HELLO]
+
+    @property
+    def news(self) -> list[Heard]:
+        """All but greetings."""
+        return [each for each in self.heard if each.reason != HELLO]
+
     def take(self, target: str, rule: str, reason: str, id: str, incident: str | None = None) -> None:
         """Note one message."""
         self.heard.append(Heard(target, rule, reason, id, incident, self._now()))
@@ -70,7 +80,7 @@ class Ops(SlackApi):
         step = super().respond(request)
         if len(self.messages) > known:
             facts = request.json["metadata"]["event_payload"]
-            self._ears.take("ops", facts["rule"], facts["reason"], facts["id"])
+            self._ears.take("ops", facts.get("rule", ""), facts["reason"], facts["id"])
         return step
 
     def __enter__(self) -> Self:
@@ -169,6 +179,8 @@ def bring_back(receiver: Receiver) -> None:
 def _read(mail: Mail) -> tuple[str, str, str]:
     """Rule, reason and id; of a reply that tells of no end a mail does not name the reason."""
     read = mail.read
+    if read["Subject"].startswith("usage-watch: watching "):
+        return "", HELLO, read["Message-ID"]
     said = read.get_body(("plain",))
     assert said is not None
     first = said.get_content().splitlines()[0]

@@ -16,7 +16,7 @@ from email.utils import formatdate
 from pathlib import Path
 from threading import Event
 
-from kills.hearing import Verdict
+from kills.hearing import HELLO, Verdict
 from kills.rounds import Round
 from tests.fakes.scripted_http import Answer, Request, Step
 from tests.fakes.slack_api import TOKEN, SlackApi, refusal
@@ -109,7 +109,10 @@ class Slack(SlackApi):
     def respond(self, request: Request) -> Step:
         if not request.path.startswith("/api/chat."):
             return super().respond(request)
-        wait = self._throttle.take(request.json["metadata"]["event_payload"]["id"])
+        facts = request.json["metadata"]["event_payload"]
+        if facts["reason"] == HELLO:
+            return super().respond(request)
+        wait = self._throttle.take(facts["id"])
         return super().respond(request) if wait is None else refusal("ratelimited", 429, **{"Retry-After": wait})
 
 

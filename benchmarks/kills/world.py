@@ -106,7 +106,6 @@ class World:
     switch: Switch
     receivers: dict[str, Receiver]
     folder: Path
-    kills: int = 0
     command_s: list[float] = field(default_factory=lambda: [0.5])
     """How long commands took that were let live."""
 
@@ -130,7 +129,6 @@ class World:
 
     def kill(self) -> None:
         """SIGKILL, and nobody starts it again yet."""
-        self.kills += 1
         self.office.daemon.kill()
 
     def die(self, when: Callable[[str], bool], after_s: float, by: datetime) -> Sequence[Heard]:
@@ -198,7 +196,11 @@ def world(folder: Path, rules: str, incidents: Sequence[Runaway], hours: int, po
 
         office.source.now = asked
         office.start()
+        made = World(office, ears, switch, {"ops": ops, "finance": finance, "pager": pager}, folder)
         try:
-            yield World(office, ears, switch, {"ops": ops, "finance": finance, "pager": pager}, folder)
+            made.live(FIRST_CYCLE)
+            if sorted(ears.greeted) != ["finance", "ops"] or ears.news:
+                raise StoryError("people, and they alone, are to hear first what is watched")
+            yield made
         finally:
             switch.close()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tests.fakes.slack_api import TOKEN, SlackApi
-from tests.fakes.smtp_server import SmtpServer
+from tests.fakes.slack_api import TOKEN, Posted, SlackApi
+from tests.fakes.smtp_server import Mail, SmtpServer
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch.clock import SteppedClock
 from usage_watch.quickened import QuickenedDaemon, own_environment
@@ -48,12 +48,32 @@ class Office:
 
     @property
     def told(self) -> tuple[int, int, int]:
-        """How many messages, mails and posts came. Slack's corrections in place ping nobody, and are not counted."""
-        return self.slack.calls.count("chat.postMessage"), len(self.mail.mails), len(self.pager.requests)
+        """How many messages, mails and posts came, but for greetings.
+
+        Slack's corrections in place ping nobody, and are not counted.
+        """
+        posts, mails = self.greetings
+        return (
+            self.slack.calls.count("chat.postMessage") - posts,
+            len(self.mail.mails) - mails,
+            len(self.pager.requests),
+        )
+
+    @property
+    def greetings(self) -> tuple[int, int]:
+        """How many messages and mails only greeted."""
+        return sum(map(greets, self.slack.messages.values())), sum(map(greets, self.mail.mails))
 
     def start(self) -> None:
         """Start the daemon; nobody reads what it prints."""
         self.daemon.start(lambda line: None)
+
+
+def greets(told: Posted | Mail) -> bool:
+    """Whether it is the first line that a channel hears, and no news."""
+    if isinstance(told, Mail):
+        return str(told.read["Subject"]).startswith("usage-watch: watching ")
+    return bool(told.payload["metadata"]["event_payload"]["reason"] == "hello")
 
 
 def job(start_at: datetime, hours: int, credits_per_hour: int, member: str = "priya.nair@example.com") -> Runaway:

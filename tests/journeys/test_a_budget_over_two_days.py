@@ -53,4 +53,4 @@ def test_each_level_of_a_day_is_told_once_and_the_next_day_begins_anew(tmp_path:
     assert bodies[4]["incident"]["ended_at"] == "2026-11-20T23:00:00Z"
     assert len({body["incident"]["id"] for body in bodies}) == 2
     assert [body["incident"]["sequence"] for body in bodies] == [1, 2, 3, 1, 4]
-    assert len(office.mail.mails) == 5
+    assert office.told[1] == 5

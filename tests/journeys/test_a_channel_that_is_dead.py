@@ -92,7 +92,7 @@ class House:
     def told(self, target: str) -> list[Word]:
         """All that a channel took, in its order."""
         texts = self._texts()
-        return [_word(each, texts[each.id]) for each in self.ears.heard if each.target == target]
+        return [_word(each, texts[each.id]) for each in self.ears.news if each.target == target]
 
     def news(self, target: str, since: float = 0) -> list[tuple[str, str]]:
         """What it is about, and why it is told."""
@@ -145,6 +145,7 @@ def house(folder: Path) -> Iterator[House]:
         yield House(office, ears, ops, finance, pager, folder)
         assert office.daemon.stop() == 0
         assert len({(each.target, each.id) for each in ears.heard}) == len(ears.heard), "nothing twice"
+        assert sorted(ears.greeted) == ["finance", "ops"]
 
 
 # ---- dead for a day -------------------------------------------------------------------------------------------------
@@ -338,7 +339,7 @@ def test_a_silent_night_ends_with_what_is_open_and_not_with_what_came_and_went(t
         incident = next(each["id"] for each in json.loads(hit.run("alerts", "--json")) if GPT in str(each["labels"]))
         held = json.loads(hit.run("alerts", "show", incident, "--json"))
         assert [each["told"] for each in held["decisions"]] == [False] * len(held["decisions"])
-        assert {each["why"].split(":")[0] for each in held["decisions"]} == {"kim silenced it (the night)"}
+        assert {each["why"].split(":")[0] for each in held["decisions"]} == {"Silenced by kim (the night)"}
         hit.until(30)
         for target in TARGETS:
             in_the_morning = [each for each in hit.told(target) if each.at >= hour(29)]

@@ -33,6 +33,7 @@ def test_a_runaway_hour_is_told_once_and_its_end_once(office: Office) -> None:
     office.start()
     office.daemon.run_until(RUNAWAY + timedelta(hours=1))
     assert office.told == (0, 0, 0), "a quiet history is nothing to tell"
+    assert office.greetings == (1, 1), "but people hear what is watched, and machines do not"
 
     office.daemon.run_until(RUNAWAY + timedelta(hours=3, minutes=30))
     assert office.told == (1, 1, 1), "the runaway hour, on each channel once"
@@ -42,6 +43,7 @@ def test_a_runaway_hour_is_told_once_and_its_end_once(office: Office) -> None:
 
     office.daemon.run_until(EVENING + timedelta(hours=72))
     assert office.told == (2, 2, 2), "its end, once"
+    assert office.greetings == (1, 1)
     assert office.daemon.stop() == 0
 
     _check_slack(office.slack)
@@ -64,18 +66,22 @@ def test_a_steady_poll_asks_once_and_members_hourly(office: Office) -> None:
 
 def _check_slack(slack: SlackApi) -> None:
     # Its first message is kept true in place: as more of the hour comes, and when it has ended.
-    first, *corrections, update, reply_call = slack.calls
-    assert (first, update, reply_call) == ("chat.postMessage", "chat.update", "chat.postMessage")
+    greeting, first, *corrections, update, reply_call = slack.calls
+    assert (greeting, first, reply_call) == ("chat.postMessage",) * 3
+    assert update == "chat.update"
     assert 1 <= len(corrections) <= 2
     assert set(corrections) == {"chat.update"}
-    parent, reply = slack.messages.values()
+    hello, parent, reply = slack.messages.values()
+    assert hello.payload["text"] == "👋 usage-watch watches 1 rule and tells you here; no usage seen yet"
+    assert hello.edits == []
     assert "over the warning limit of 2,000" in parent.payload["text"]
     assert reply.thread_ts == parent.ts
     assert len(parent.edits) == len(corrections) + 1
 
 
 def _check_mail(mail: SmtpServer) -> None:
-    first, second = (each.read for each in mail.mails)
+    _, first, second = (each.read for each in mail.mails)
+    assert first["In-Reply-To"] is None
     assert second["In-Reply-To"] == first["Message-ID"]
     assert second["Subject"] == f"Re: {first['Subject']}"
 
