@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from select import select
 
 import pytest
 from hypothesis import given
@@ -391,21 +392,24 @@ def test_printing_at_a_terminal_asks_too(asked: Callable[..., Ran], folder: Path
 def at_a_terminal(*answers: bytes | signal.Signals) -> tuple[int, str]:
     """A real process at a real terminal, with an answer to each question: its exit code, and what was seen there."""
     ours, theirs = pty.openpty()
-    seen, left = b"", list(answers)
-    # Who runs the tests in the background may ignore Ctrl-C, and so would the child.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    seen, left, pressed, patience = b"", list(answers), None, 60
     with subprocess.Popen(program("init"), stdin=theirs, stdout=theirs, stderr=theirs) as child:
-        signal.signal(signal.SIGINT, before)
         os.close(theirs)
         with suppress(OSError):  # is how Linux says that the other end is closed
-            while block := os.read(ours, 4096):
-                seen += block
+            while True:
+                if not select([ours], [], [], 1)[0]:
+                    patience -= 1
+                    # Ctrl-C is lost, where it comes just before the program waits: then people press it again.
+                    child.send_signal(pressed or signal.SIGCONT) if patience else child.kill()
+                    continue
+                seen += os.read(ours, 4096)
                 if left and seen.endswith(b"]: "):
                     answer = left.pop(0)
                     if isinstance(answer, bytes):
                         os.write(ours, answer + b"\n")
                     else:
-                        child.send_signal(answer)
+                        pressed = answer
+                        child.send_signal(pressed)
         code = child.wait(60)
     os.close(ours)
     return code, seen.decode(errors="replace").replace("\r\n", "\n")
