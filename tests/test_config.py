@@ -101,7 +101,7 @@ TOP = [
     ("web: on", "1:6: `web` is not there yet"),
     *(
         (f"{name}: [x]", f"1:1: `{name}` is not there yet in this version; leave it out")
-        for name in ("heartbeat", "seats", "bands")
+        for name in ("heartbeat", "bands")
     ),
     ("events: [x]", "1:10: item 1 of `events` takes {title: …, from: …, to: …, mute: …}"),
     ("events: [{title: a, from: 2026-11-26}]", "1:10: needs `to`: its last day"),
@@ -300,11 +300,18 @@ BUDGET = [
     (rule("kind: budget, limit: -1"), "2:32: `limit` must be at least 0"),
     (rule("kind: budget, limit: many"), "2:32: `limit` takes a number"),
     (rule("kind: budget, limit: .nan"), "2:32: infinity and not-a-number mean nothing here"),
+    (rule("kind: budget, limit: {default: 5}"), "2:32: `limit` has a limit for each series, but there is only one"),
+    (rule("kind: budget, for_each: member, limit: {overrides: {a: 5}}"), "2:43: needs `default`: what each of them"),
     (
-        rule("kind: budget, limit: {default: 5}"),
-        "2:32: `limit: {default: …}` is not there yet in this version; write a",
+        rule("kind: budget, for_each: member, limit: {default: 5, overrides: {ana@example.com: -1}}"),
+        "2:92: `limit.overrides.ana@example.com` must be at least 0",
     ),
-    (rule("kind: budget, limit: 5, period: {rolling: 30d}"), "2:43: `period: {rolling: …}` is not there yet in this"),
+    (rule("kind: budget, limit: 5, period: {rolling: 36h}"), "2:53: `period.rolling` must be whole days, such as"),
+    (rule("kind: budget, limit: 5, period: {rolling: soon}"), "2:53: `period.rolling`: write a duration such as"),
+    (
+        rule("kind: budget, limit: 5, period: {rolling: 30d}, burn: [{long: 6h, short: 1h, rate: 8, severity: info}]"),
+        "2:65: `burn` has no meaning for a rolling period",
+    ),
     (rule("kind: budget, limit: 5, period: fortnight"), "2:43: `period` takes cycle, day, week, month, quarter or"),
     (rule("kind: budget, limit: 5, period: {every: yer}"), "2:51: `period.every` takes day, week, month, quarter or"),
     (rule("kind: budget, limit: 5, period: {every: 30d}"), "2:35: needs `from`: the first day of the first period"),
@@ -323,10 +330,33 @@ BUDGET = [
     (rule("kind: budget, limit: 5, levels: {page: 80%}"), "2:43: `levels`: write levels such as"),
     (rule("kind: budget, limit: 5, levels: [50%, 50%]"), "2:43: `levels` names two levels at the same percentage"),
     (rule("kind: budget, limit: 5, levels: [0%]"), "2:43: `levels`: write a percentage above 0"),
-    (rule("kind: budget, limit: 5, of: pool"), "2:39: `of` is not there yet in this version; write usage, or leave"),
-    (rule("kind: budget, limit: 5, forecast: on"), "2:45: `forecast` is not there yet in this version; write off"),
-    (rule("kind: budget, limit: 5, burn: [{long: 6h}]"), "2:41: `burn` is not there yet in this version; write off"),
-    (rule("kind: budget, limit: 5, min_impact: 1%"), "2:35: `min_impact` is not there yet in this version; leave it"),
+    (rule("kind: budget, limit: 5, of: all"), "2:39: `of` takes usage or pool"),
+    (rule("kind: budget, limit: 5, of: pool"), "2:39: `of: pool` needs the allowances of seats; write `seats: {def"),
+    (rule("kind: budget, limit: 5, of: pool") + "seats: {members: {}}\n", "3:1: needs `default`: the allowance of a"),
+    (rule("kind: budget, limit: 5, forecast: yes"), "2:45: `forecast` takes on or off"),
+    (rule("kind: budget, limit: 5, forecast: {probability: 0.8}"), "2:59: `forecast.probability`: write a percentage"),
+    (rule("kind: budget, limit: 5, forecast: {probability: 49%}"), "2:59: `forecast.probability` must be at least 50"),
+    (rule("kind: budget, limit: 5, forecast: {p: 80%}"), "2:46: `p` is not known here; known are probability, sev"),
+    (
+        rule("kind: budget, limit: 5, period: {rolling: 30d}, forecast: on"),
+        "2:69: `forecast` has no meaning for a rolling period",
+    ),
+    (
+        rule("kind: budget, limit: 5, of: pool, forecast: {severity: info}") + "seats: {default: 5}\n",
+        "2:55: `forecast` is not there for a pool",
+    ),
+    (rule("kind: budget, limit: 5, burn: [{long: 6h, short: 1h, rate: 8}]"), "2:42: needs `severity`: info, warning o"),
+    (rule("kind: budget, limit: 5, burn: yes"), "2:41: `burn` takes on or off"),
+    (rule("kind: budget, limit: 5, burn: []"), "2:41: `burn` has too few entries; write 1 or more"),
+    (
+        rule("kind: budget, limit: 5, burn: [{long: 90m, short: 1h, rate: 8, severity: info}]"),
+        "2:49: `burn.long` must be whole hours: this rule judges hours",
+    ),
+    (
+        rule("kind: budget, limit: 5, burn: [{long: 6h, short: 1h, rate: 0.5, severity: info}]"),
+        "2:70: `burn.rate` must be at least 1",
+    ),
+    (rule("kind: budget, limit: 5, min_impact: 1"), "2:47: `min_impact`: write a percentage above 0 such as 80%"),
     (rule("kind: budget, limit: 5, dataset: daily_active_users"), "2:44: `dataset` cannot be budgeted"),
 ]
 
@@ -695,8 +725,25 @@ def where(written: str) -> str:
             "1:1: nobody is told when the source cannot be read, or seems to stand; add a channel",
         ),
         (
-            TOLD + rule("kind: budget, limit: 5, notify: {}, levels: [50%, 60%, 70%]"),
+            TOLD + rule("kind: budget, limit: 5, notify: {}, burn: off, levels: [50%, 60%, 70%]"),
             "4:43: nobody is told of this rule's warning, critical; add a channel",
+        ),
+        (
+            TOLD + rule("kind: budget, limit: {default: 5, overrides: {ana@example.co: 9}}, for_each: member"),
+            "4:57: history has never seen `ana@example.co`; did you mean `Ana@example.com`?",
+        ),
+        (
+            TOLD + rule("kind: budget, limit: {default: 5, overrides: {opus: 9}}, for_each: model, burn: off"),
+            "4:57: history has never seen `opus`",
+        ),
+        (TOLD + rule("kind: budget, limit: 5"), "4:3: `burn`: with 1 member usage is too rough for all of its win"),
+        (
+            TOLD + rule("kind: budget, limit: 5, burn: off, where: {credit_source: paid}") + "seats: {default: 5}",
+            "4:69: paid credits hold the allowances of `seats` too: that some have used the shared pool up is hid",
+        ),
+        (
+            TOLD + rule("kind: budget, limit: 5, burn: off, period: {every: day, timezone: Asia/Kolkata}"),
+            "4:3: hours of the source begin at half past in Asia/Kolkata: they count by their start",
         ),
         (TOLD + rule("kind: threshold, above: 5, dataset: credit_usages"), "4:47: no dataset of this name is known"),
         (TOLD + rule("kind: threshold, above: 5, dataset: credit_usages"), "did you mean credit_usage?"),
@@ -734,6 +781,22 @@ def where(written: str) -> str:
 def test_what_is_hardly_meant_is_a_warning(written: str, expected: str) -> None:
     [found] = hints(written, SEEN)
     assert expected in found
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "kind: budget, limit: {default: 5, overrides: {ANA@example.com: 9}}, for_each: member",
+        "kind: budget, limit: 5, for_each: member",
+        "kind: budget, limit: 5, period: {rolling: 30d}",
+        "kind: budget, limit: 5, where: {member: ana@example.com}",
+        "kind: budget, limit: 5, burn: off, where: {credit_source: paid}",
+        "kind: budget, limit: 5, burn: off, where: {credit_source: paid}}\n- {id: p, kind: budget, of: pool, limit: 1",
+    ],
+)
+def test_budgets_that_mean_what_they_say_are_not_warned_of(written: str) -> None:
+    seats = "seats: {default: 5, members: {Ana@example.com: 9}}\n" if "pool" in written else ""
+    assert hints(TOLD + seats + rule(written), {} if "pool" in written else SEEN) == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from usage_watch.rules.budget import BudgetRule
 
 
 def rule(**fields: Any) -> BudgetRule:
-    found = made("budget", **{"limit": 100, **fields})
+    found = made("budget", **{"limit": 100, "burn": "off", "forecast": "off", **fields})
     assert isinstance(found, BudgetRule)
     return found
 
@@ -28,7 +28,8 @@ def rule(**fields: Any) -> BudgetRule:
 def judged(
     history: FeedHistory, since: datetime = START, defaults: FileDefaults = UTC_FILE, **fields: Any
 ) -> list[Findings]:
-    return rule(**fields).judge(history, since, defaults)
+    """Every series, whether it has reached a level or not."""
+    return rule(**fields).judge_whole(history, since, defaults)
 
 
 def one(history: FeedHistory, since: datetime = START, defaults: FileDefaults = UTC_FILE, **fields: Any) -> Findings:
@@ -195,7 +196,8 @@ def test_periods_of_daily_buckets_snap_to_utc_days(fields: dict[str, Any]) -> No
         {"every": "30d", "from": "2026-02-30"},
         {"every": "month", "from": "2026-11-01"},
         {"every": "month", "timezone": "Europe/Berln"},
-        {"rolling": "30d"},
+        {"rolling": 30},
+        {"rolling": "30d", "from": "2026-11-01"},
     ],
 )
 def test_other_periods_are_refused(period: Any) -> None:
@@ -266,14 +268,17 @@ def test_the_look_back_is_the_periods_start(fields: dict[str, Any], since: datet
     assert rule(**fields).look_back(since, UTC_FILE) == begins
 
 
+OVER = "The period is over: 60 of 100 credits spent (60 %)."
+
+
 @pytest.mark.parametrize(
     ("history", "closed"),
     [
-        (feed_history({"": [60] + [0] * 23}), "The period is over."),
+        (feed_history({"": [60] + [0] * 23}), OVER),
         (feed_history({"": [60] + [0] * 22}), None),
         (feed_history({"": [60] + [0] * 30}, unsettled=(23,)), None),  # it may still grow: found late
         (feed_history({"": [60] + [0] * 30}, holes=(5,)), None),
-        (feed_history({"": [60] + [0] * 30}, unsettled=(24,)), "The period is over."),
+        (feed_history({"": [60] + [0] * 30}, unsettled=(24,)), OVER),
     ],
 )
 def test_a_period_closes_when_what_is_settled_has_passed_its_end(history: FeedHistory, closed: str | None) -> None:
@@ -340,11 +345,14 @@ def test_where_narrows_what_is_budgeted() -> None:
         ({"period": {"every": "week", "starts_on": 3}}, "period.starts_on", "is a day of the month"),
         ({"period": {"every": "day", "starts_on": 3}}, "period.starts_on", "leave it out for days and weeks"),
         ({"for_": "2h"}, "for", "has no meaning for a budget"),
-        ({"resolve_after": "2h"}, "resolve_after", "has no meaning for a budget"),
+        ({"resolve_after": "2h", "burn": "off"}, "resolve_after", "has no meaning for a budget without `burn`"),
+        ({"period": {"rolling": "36h"}}, "period.rolling", "must be whole days, such as 30d"),
+        ({"period": {"rolling": "0d"}}, "period.rolling", "must be whole days"),
+        ({"limit": {"default": 5}}, "limit", "has a limit for each series, but there is only one"),
     ],
 )
 def test_what_its_types_cannot_catch_is_said(fields: dict[str, Any], field: str, says: str) -> None:
-    ((where, message),) = problems("budget", limit=100, **fields)
+    ((where, message),) = problems("budget", **{"limit": 100, **fields})
     assert where == field
     assert says in message
 
@@ -418,6 +426,24 @@ def test_what_is_narrowed_is_said() -> None:
     evidence = budget.evidence(found, 0, 1, UTC_FILE)
     assert evidence.facts[0].name == "Counted"
     assert evidence.facts[0].value == "credit_source paid"
+
+
+def test_what_was_never_read_makes_it_a_lower_bound() -> None:
+    budget = rule(period="day")
+    history = feed_history({"": [30, 30, 30, 30, *[0] * 20], "Model=a": [9] * 24}, holes=(1,))
+    found = judged(history, period="day")[0]
+    evidence = budget.evidence(found, 3, 2, UTC_FILE)
+    assert evidence.summary == "at least 90 of 100 credits spent (90 %), past the 80 % level"
+    assert evidence.facts[-1] == Fact("Not read", "1 h of it, so more may be spent")
+    assert budget.evidence(found, 0, 1, UTC_FILE).summary.startswith("30 of 100 credits")
+
+
+def test_a_report_of_what_was_not_all_read_says_so() -> None:
+    long_ago = feed_history({"": [60, 0, 60] + [0] * 24 * 9}, holes=(1,))
+    found = judged(long_ago, period="day")[0]
+    assert found.closed == "The period is over: at least 120 of 100 credits spent (120 %)."
+    none = judged(feed_history({"": [0] * 24}), period="day", limit=0)[0]
+    assert none.closed == "The period is over: 0 of 0 credits spent."
 
 
 def test_findings_without_a_period_are_no_budgets() -> None:

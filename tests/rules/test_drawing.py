@@ -24,7 +24,7 @@ def values(picture: Drawn | None) -> list[float | None]:
 
 
 def picture(rule: Rule, history: FeedHistory, index: int, since_hours: float = 0, rank: int = 1) -> Drawn:
-    (found,) = rule.judge(history, at(since_hours), UTC_FILE)
+    (found,) = rule.judge_whole(history, at(since_hours), UTC_FILE)
     said = rule.evidence(found, index, rank, UTC_FILE).series
     assert said is not None
     return said
@@ -118,7 +118,7 @@ def test_a_zscore_draws_what_was_usual_and_where_its_levels_began() -> None:
 
 
 def test_a_budget_draws_what_was_spent_over_its_period() -> None:
-    rule = made("budget", limit=1000, period="month")
+    rule = made("budget", limit=1000, period="month", burn="off", forecast="off")
     said = picture(rule, feed_history({"": [1] * 100}), 99)
     assert (said.what, said.step) == ("credits spent", 5 * 3600)
     assert said.values == tuple(range(5, 101, 5))
@@ -137,7 +137,7 @@ RULES = {
     "zscore": made("zscore", method="robust", baseline="3d"),
     "absence": made("absence", quiet_for="9h"),
     "absence of each": made("absence", quiet_for="2d", for_each="member", min_active_days=1),
-    "budget": made("budget", limit=50, period="week"),
+    "budget": made("budget", limit=50, period="week", burn="off", forecast="off"),
 }
 
 

@@ -271,11 +271,11 @@ RECORDED = [
         "7cfcde8ed16c0335",
     ),
     ("threshold", {"above": 1, "dataset": "query_volume", "for_each": "member", "max_series": 50}, "34d79526b0d69945"),
-    ("budget", {"limit": 400_000}, "e53c3d5eea39618a"),
+    ("budget", {"limit": 400_000}, "6272e6048adc2a7a"),
     (
         "budget",
         {"limit": 5, "period": {"every": "30d", "from": "2026-11-01"}, "levels": ["50%", "100%"]},
-        "bdb7caab216828aa",
+        "cdf62da13d89df06",
     ),
     ("zscore", {"method": "plain"}, "149ee31520dcc519"),
     (

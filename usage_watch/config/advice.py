@@ -15,10 +15,15 @@ from usage_watch.config.shapes import near
 from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.mute import Mute
 from usage_watch.core.selection import MEMBER, Choice
+from usage_watch.core.series import HOUR
+from usage_watch.core.units import quantity
 from usage_watch.errors import Fault
 from usage_watch.meta import KIND as META
 from usage_watch.meta import RULES as META_RULES
 from usage_watch.rules import Rule
+from usage_watch.rules.budget import BudgetRule, pool
+from usage_watch.rules.budget.amounts import Amounts
+from usage_watch.rules.budget.burn import FEW, FEW_MEMBERS
 from usage_watch.secret import SecretRef
 
 PARTS = {"budget": ("levels", "forecast", "burn")}
@@ -36,6 +41,7 @@ def warnings(config: Config, environ: Mapping[str, str], seen: Seen) -> list[Fau
         *_of_file(config),
         *_of_secrets(config, environ),
         *(each for index, rule in enumerate(config.rules) for each in _of_rule(("rules", index), rule, seen)),
+        *_of_budgets(config, seen),
         *_told_to_nobody(config),
         *_of_mutes(config),
     ]
@@ -103,6 +109,45 @@ def _matches(pattern: str, name: str, known: Collection[str]) -> bool:
 def _never_seen(pattern: str, known: Collection[str]) -> str:
     meant = near(pattern, sorted(known))
     return f"history has never seen `{pattern}`" + (f"; did you mean `{meant}`?" if meant else "")
+
+
+def _of_budgets(config: Config, seen: Seen) -> Iterator[Complaint]:
+    pooled = any(isinstance(rule, BudgetRule) and rule.of == "pool" for rule in config.rules)
+    for index, rule in enumerate(config.rules):
+        if isinstance(rule, BudgetRule):
+            yield from _overrides_of_strangers(("rules", index), rule, seen)
+            yield from _half_hours(("rules", index), rule, config)
+            yield from _too_few(("rules", index), rule, _seen(seen, rule.dataset, MEMBER))
+            if config.seats is not None and not pooled:
+                yield from _better_a_pool(("rules", index), rule)
+
+
+def _overrides_of_strangers(at: Path, rule: BudgetRule, seen: Seen) -> Iterator[Complaint]:
+    known = _seen(seen, rule.dataset, rule.for_each or "")
+    for name in rule.limit.overrides if isinstance(rule.limit, Amounts) else ():
+        if known and name.casefold() not in {each.casefold() for each in known}:
+            yield Complaint((*at, "limit", "overrides", name), _never_seen(name, known), at_key=True)
+
+
+def _half_hours(at: Path, rule: BudgetRule, config: Config) -> Iterator[Complaint]:
+    if rule.width == HOUR and rule.rolling is None:
+        zone = rule.periods(config.defaults).zone
+        if (zone.utcoffset(_MONDAY.replace(tzinfo=None)) or timedelta()) % timedelta(hours=1):
+            yield Complaint(at, f"hours of the source begin at half past in {zone.key}: they count by their start")
+
+
+def _too_few(at: Path, rule: BudgetRule, members: Collection[str]) -> Iterator[Complaint]:
+    if rule.burn == "on" and rule.burns and not rule.of_one_member and 0 < len(members) < FEW_MEMBERS:
+        pairs = ", ".join(pair.written for pair in FEW)
+        few = f"with {quantity(len(members), 'members')} usage is too rough for all of its windows"
+        yield Complaint(at, f"`burn`: {few}; write `burn: [{pairs}]`")
+
+
+def _better_a_pool(at: Path, rule: BudgetRule) -> Iterator[Complaint]:
+    for name, wanted in rule.where.items():
+        if find_axis(name, [pool.SOURCE]) and wanted in (pool.PAID, [pool.PAID]):
+            hidden = "paid credits hold the allowances of `seats` too: that some have used the shared pool up is hidden"
+            yield Complaint((*at, "where", name), f"{hidden}; write a budget `of: pool` in its place, or beside it")
 
 
 def _told_to_nobody(config: Config) -> Iterator[Complaint]:

@@ -20,7 +20,7 @@ def crossed(document: Document) -> list[Complaint]:
     rules = document.data.get("rules")
     written = list(enumerate(rules)) if isinstance(rules, list) else []
     found = {index: rule for index, rule in written if isinstance(rule, dict)}
-    return [*_repeated(document, found), *_unknown_channels(document, found)]
+    return [*_repeated(document, found), *_unknown_channels(document, found), *_pools(document, found)]
 
 
 def _repeated(document: Document, rules: dict[int, dict[str, Any]]) -> Iterator[Complaint]:
@@ -63,3 +63,11 @@ def _no_channel(name: str, channels: list[str]) -> str:
     shown = f"no channel `{name}`" if re.fullmatch(NAME, name) else "no such channel"
     meant = near(name, channels)
     return f"there is {shown}; " + (f"did you mean `{meant}`?" if meant else "write it under `channels`")
+
+
+def _pools(document: Document, rules: dict[int, dict[str, Any]]) -> Iterator[Complaint]:
+    if "seats" not in document.data:
+        for index, rule in rules.items():
+            if rule.get("of") == "pool":
+                needs = "`of: pool` needs the allowances of seats; write `seats: {default: 500}` at the top of the file"
+                yield Complaint(("rules", index, "of"), needs)

@@ -19,7 +19,8 @@ from usage_watch.meta import RULES as META_RULES
 from usage_watch.meta import TO_ANSWER
 from usage_watch.rules import AnyRule, FileDefaults, routes
 from usage_watch.rules.budget import BudgetRule
-from usage_watch.rules.common import REMIND_EVERY, Notify, Routes, Strict
+from usage_watch.rules.budget.amounts import Amount
+from usage_watch.rules.common import REMIND_EVERY, Notify, Routes, Seats, Strict
 from usage_watch.rules.fields import NAME, Zone
 from usage_watch.source.settings import SourceSettings
 from usage_watch.store.settings import StoreSettings
@@ -36,6 +37,20 @@ class MetaSettings(Strict):
 
     notify: Notify | None = None
     """The channels that are told of them: a list, or lists by severity; the file's `notify` by default."""
+
+
+class SeatSettings(Strict):
+    """What members may use in a cycle before they draw on the shared pool."""
+
+    default: Amount
+    """The allowance of a seat, in credits a month."""
+    members: dict[str, Amount] = Field(default_factory=dict)
+    """Those with another allowance: `{ana@example.com: 15_000}`."""
+
+    @property
+    def allowances(self) -> Seats:
+        """The same, as rules take it."""
+        return Seats(self.default, {member.casefold(): amount for member, amount in self.members.items()})
 
 
 class PriceSettings(Strict):
@@ -68,6 +83,8 @@ class Config(Strict):
     """The channels that are told: a list, or lists by severity."""
     meta: MetaSettings = MetaSettings()
     """What the watcher says of itself: that the source cannot be read, or seems to stand."""
+    seats: SeatSettings | None = None
+    """The monthly allowances of seats: what members use beyond them draws on the pool (`of: pool`)."""
     price: PriceSettings | None = None
     """Your list price: messages say amounts beside credits, never in their place."""
     events: tuple[Event, ...] = ()
@@ -77,7 +94,7 @@ class Config(Strict):
     rules: tuple[AnyRule, ...] = ()
     """What is watched."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat", "seats", "bands"})
+    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat", "bands"})
     """Fields of the contract that are not built yet; of those above, all but the value given."""
 
     _document: Document | None = PrivateAttr(None)
@@ -95,7 +112,7 @@ class Config(Strict):
     @property
     def defaults(self) -> FileDefaults:
         """What the file says for all rules."""
-        return FileDefaults(self.timezone, self.billing_day)
+        return FileDefaults(self.timezone, self.billing_day, None if self.seats is None else self.seats.allowances)
 
     @property
     def routes(self) -> Mapping[str, Routes]:
@@ -138,7 +155,7 @@ class Config(Strict):
 
     def backfill_from(self, now: datetime) -> datetime:
         """From when history is read: `source.backfill` before `now`, or the start of the longest running period."""
-        starts = [rule.look_back(now, self.defaults) for rule in self.enabled if isinstance(rule, BudgetRule)]
+        starts = [rule.begins(now, self.defaults) for rule in self.enabled if isinstance(rule, BudgetRule)]
         return max(min([now - self.source.backfill, *starts]), now - LONGEST_BACKFILL)
 
 

@@ -30,7 +30,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One step of a rule; its rank in findings is its place in the rule's list, from 1."""
+    """One step of a rule, or of a part of it."""
 
     severity: Severity
     limit: float
@@ -40,11 +40,23 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How many buckets it takes."""
+
+    for_buckets: int
+    """Adjacent breaches, until an episode opens."""
+    resolve_buckets: int
+    """Settled clears, until it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """One series of a rule, judged bucket by bucket. All arrays have shape (n,)."""
 
     labels: Mapping[str, str]
     """Which series: `{"Model": "claude-opus-4-8"}`; empty for a total."""
+    levels: tuple[Level, ...]
+    """What the ranks mean: a level's rank is its place here, from 1."""
     width: int
     """Seconds a bucket."""
     starts: Ints
@@ -72,6 +84,8 @@ class Findings:
     """Start of the budget's period; None elsewhere."""
     closed: str | None = None
     """Why an episode that is still open at the last bucket closes there; None where it goes on."""
+    quiet: bool = False
+    """Whether the end of an episode is no news to people."""
 
     def states(self) -> NDArray[np.int8]:
         """What may be used of each bucket: the direction rule, in its only place.

@@ -105,6 +105,7 @@ class AbsenceRule(Rule):
         judged = slice(first, stop)
         return QuietFindings(
             labels=series.labels,
+            levels=self.levels,
             width=self.width,
             starts=history.starts[judged],
             ranks=ranks.astype(np.int8)[judged],

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from usage_watch.core.datasets import DATASETS, find_axis
-from usage_watch.core.episode import Findings, Level
+from usage_watch.core.episode import Findings, Level, Patience
 from usage_watch.core.message import NAMED, Evidence, Fact, Severity
 from usage_watch.core.selection import MEMBER, Choice, Selected, Selection, select
 from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
@@ -107,11 +107,26 @@ def routes(notify: Notify | None) -> Routes:
 
 
 @dataclass(frozen=True, slots=True)
+class Seats:
+    """What each member may use in a month before the shared pool is drawn on, in credits."""
+
+    default: float
+    members: Mapping[str, float]
+    """Those with another allowance, by their email in small letters."""
+
+    def of(self, member: str) -> float:
+        """The allowance of one of them."""
+        return self.members.get(member.casefold(), self.default)
+
+
+@dataclass(frozen=True, slots=True)
 class FileDefaults:
     """What the rules file says for all of its rules."""
 
     zone: ZoneInfo
     billing_day: int
+    seats: Seats | None = None
+    """What members may use of their own; None where the file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +192,7 @@ class Rule(Strict):
     @property
     @abstractmethod
     def levels(self) -> tuple[Level, ...]:
-        """The rule's levels; a level's rank is its place, from 1."""
+        """Everything that it may speak at, of every part."""
 
     @abstractmethod
     def look_back(self, since: datetime, defaults: FileDefaults) -> datetime:
@@ -185,11 +200,21 @@ class Rule(Strict):
 
     @abstractmethod
     def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
-        """Judge each series' buckets from `since` on."""
+        """Judge each series' buckets from `since` on; a kind may leave out those in which nothing can have happened."""
 
     @abstractmethod
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
         """Say in words and numbers what was judged at a bucket, against the level of a rank."""
+
+    def judge_whole(
+        self, history: FeedHistory, since: datetime, defaults: FileDefaults, labels: Mapping[str, str] | None = None
+    ) -> list[Findings]:
+        """The same, and nothing is left out of it, unless `labels` ask for one series."""
+        return self.judge(history, since, defaults)
+
+    def patience(self, part: str | None) -> Patience:
+        """What it takes to open and to end an episode of a part of it."""
+        return Patience(self.for_buckets, self.resolve_buckets)
 
     def whole(self, findings: Findings, start_at: int, end_at: int) -> float | None:
         """What was counted in all between two instants (epoch seconds); None where no such sum is."""

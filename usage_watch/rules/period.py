@@ -37,7 +37,16 @@ class FixedPeriod(Strict):
     """The zone of its midnights; the file's by default."""
 
 
+class RollingPeriod(Strict):
+    """What lies so far back at any time: it begins and ends with every hour or day."""
+
+    rolling: Duration
+    """Whole days, such as 30d."""
+
+
 def _form(value: Any) -> str:
+    if isinstance(value, RollingPeriod) or (isinstance(value, Mapping) and "rolling" in value):
+        return "rolling"
     if not isinstance(value, Mapping | CalendarPeriod | FixedPeriod):
         return "name"
     if isinstance(value, Mapping):
@@ -48,13 +57,21 @@ def _form(value: Any) -> str:
 Period = Annotated[
     Annotated[Literal["cycle", "day", "week", "month", "quarter", "year"], Tag("name")]
     | Annotated[CalendarPeriod, Tag("calendar")]
-    | Annotated[FixedPeriod, Tag("fixed")],
+    | Annotated[FixedPeriod, Tag("fixed")]
+    | Annotated[RollingPeriod, Tag("rolling")],
     Discriminator(_form),
 ]
 
 
-def periods_of(period: str | CalendarPeriod | FixedPeriod, defaults: FileDefaults, *, snap: bool) -> Periods:
-    """The periods that were meant; zone and billing day are the file's unless written. `snap` takes UTC days."""
+def periods_of(
+    period: str | CalendarPeriod | FixedPeriod | RollingPeriod, defaults: FileDefaults, *, snap: bool
+) -> Periods:
+    """The periods that were meant; zone and billing day are the file's unless written. `snap` takes UTC days.
+
+    Raises TypeError for a rolling one, which has neither beginning nor end.
+    """
+    if isinstance(period, RollingPeriod):
+        raise TypeError("a rolling period has neither beginning nor end")
     own = None if isinstance(period, str) else period.timezone
     zone = ZoneInfo("UTC") if snap else own or defaults.zone
     if isinstance(period, FixedPeriod):

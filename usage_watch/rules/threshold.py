@@ -73,6 +73,7 @@ class ThresholdRule(MeasuredRule):
         clear_at = (self.clear_at if self.clear_at is not None else 100 - 10 * sign) * limits[0] / 100
         return MeasuredFindings(
             labels=measured.labels,
+            levels=self.levels,
             width=self.width,
             starts=measured.starts[first:],
             ranks=ranks,

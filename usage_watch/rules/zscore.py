@@ -120,6 +120,7 @@ class ZscoreRule(MeasuredRule):
         reached = limits[np.maximum(ranks - 1, 0)] * scored.spreads[first:]
         return MeasuredFindings(
             labels=measured.labels,
+            levels=self.levels,
             width=self.width,
             starts=measured.starts[first:],
             ranks=ranks,

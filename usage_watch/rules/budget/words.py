@@ -1,0 +1,49 @@
+"""What several parts of a budget say alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from usage_watch.core.message import Fact
+from usage_watch.core.periods import Span
+from usage_watch.core.units import from_epoch, local_time, number, percent, quantity, spell_duration
+
+if TYPE_CHECKING:
+    from usage_watch.rules.budget.books import Page
+
+
+def spent_of(value: float, limit: float, unit: str, within: str = "") -> str:
+    """`4,100 of 60,000 credits spent (6.8 %)`; `within`: ` in 30 d`, where the period does not say that."""
+    share = f" ({percent(value / limit)})" if limit else ""
+    return f"{number(value)} of {quantity(limit, unit)} spent{within}{share}"
+
+
+def report(page: Page, column: int, unit: str, foreseen: str = "") -> str:
+    """How a period ended for a series, once nothing of it will change any more; `foreseen`: one clause more."""
+    least = "at least " if page.missing[-1:].any() else ""
+    value = float(page.spent[-1:, column].sum())
+    return f"The period is over: {least}{spent_of(value, float(page.books.limits[column]), unit)}{foreseen}."
+
+
+def in_period(span: Span, until_at: datetime, zone: ZoneInfo) -> Fact:
+    """From when to when it is, and how much of it was over at `until_at`."""
+    passed = (until_at - span.start_at) / (span.end_at - span.start_at)
+    first, last = (local_time(at, zone, until_at) for at in (span.start_at, span.end_at))
+    return Fact("Period", f"{first} to {last} ({zone.key}), {percent(passed)} of it over")
+
+
+def known_since(first: int, width: int, start_at: datetime, until_at: datetime, zone: ZoneInfo) -> Iterator[Fact]:
+    """That history begins inside of what is summed, where it does. `first`: epoch seconds of the first bucket in it."""
+    # In half-hour zones the first bucket begins after the period, within its own width.
+    if first >= start_at.timestamp() + width:
+        since = local_time(from_epoch(first), zone, until_at)
+        yield Fact("Known", f"since {since} only: history begins inside the period, so more was spent")
+
+
+def not_read(missing: int, width: int) -> Iterator[Fact]:
+    """That some of what is summed was never read, where that is so."""
+    if missing:
+        yield Fact("Not read", f"{spell_duration(timedelta(seconds=missing * width))} of it, so more may be spent")
