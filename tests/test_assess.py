@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.core.builders import DAILY, HOURLY, START, at, feed_history
+from tests.core.builders import DAILY, HOURLY, MEMBER_DAYS, START, at, feed_history
 from tests.rules.making import made
 from tests.telling import Notify, Telling, desk_of, given_up, said
 from usage_watch import meta
@@ -739,7 +739,7 @@ def test_what_is_open_again_is_fired_again_in_its_own_conversation() -> None:
 
 def budget(**fields: object) -> Telling:
     levels = {"info": "50%", "warning": "80%", "critical": "100%"}
-    rule = made("budget", **{"limit": 1000, "period": "day", "levels": levels, **fields})
+    rule = made("budget", **{"limit": 1000, "period": "day", "levels": levels, "burn": "off", **fields})
     return Telling([rule], desk_of({rule.id: ["ops"]}))
 
 
@@ -753,7 +753,8 @@ def test_each_level_of_a_budget_is_told_once_a_period_and_its_end_closes_it() ->
             told[hours] = found
     assert told == {5: ["fired ops"], 8: ["escalated ops"], 10: ["escalated ops"], 26: ["closed ops"]}
     (first,) = world.incidents
-    assert (first.started_at, first.ended_at, first.closed) == (at(4), at(24), "The period is over.")
+    report = "The period is over: 1,100 of 1,000 credits spent (110 %)."
+    assert (first.started_at, first.ended_at, first.closed) == (at(4), at(24), report)
     assert first.period_at == START
 
 
@@ -769,7 +770,8 @@ def test_what_closed_before_it_could_be_told_is_not_told() -> None:
     world = budget()
     world.told(hourly(10), now(1))
     assert world.told(hourly(10, *[100] * 11, *[0] * 12, 5), now(25)) == []
-    assert world.why == ["It was closed before it could be told: The period is over."]
+    report = "The period is over: 1,110 of 1,000 credits spent (111 %)."
+    assert world.why == [f"It was closed before it could be told: {report}"]
 
 
 def test_a_level_that_was_revised_away_and_is_reached_again_is_not_told_again() -> None:
@@ -780,6 +782,19 @@ def test_a_level_that_was_revised_away_and_is_reached_again_is_not_told_again() 
     assert world.told(hourly(600, 250, unsettled=2), now(4)) == []
     assert world.why[-1] == "That level was told before."
     assert world.told(hourly(600, 500, unsettled=2), now(5)) == ["escalated ops"]
+
+
+def test_what_eats_a_budget_up_is_an_incident_beside_its_levels() -> None:
+    world = budget(limit=72_000, period={"every": "30d", "from": "2026-11-16"}, burn="on")
+    before, runaway = [100] * 14 * 24, [100] * 48 + [700] * 4 + [3000] * 4 + [0] * 80
+    told = {}
+    for hours in range(1, len(runaway) + 1):
+        counts, ends = [*before, *runaway[:hours]], now(len(before) + hours)
+        if found := world.told(hourly(*counts, unsettled=2), ends):
+            told[hours] = found
+    assert told == {53: ["fired ops"], 124: ["resolved ops"]}
+    (burn,) = world.incidents
+    assert (burn.part, burn.severity, burn.evidence.whole) == ("burn", "critical", 12_000)
 
 
 # ---- how far back ---------------------------------------------------------------------------------------------------
@@ -820,6 +835,84 @@ def test_each_feed_is_loaded_as_far_back_as_its_most_curious_rule_needs() -> Non
     rules.append(made("threshold", id="c", above=1, bucket="1d"))
     wants = wanted(rules, [], desk, LATE)
     assert wants == {HOURLY: LATE - REACH - timedelta(hours=25 + 23), DAILY: LATE - REACH - timedelta(days=2 + 23)}
+
+
+# ---- why ------------------------------------------------------------------------------------------------------------
+
+WEEKS = 7 * 24 * 5
+"""Hours of five weeks."""
+
+
+def of_models(opus: int, sonnet: int, *more: tuple[int, int], unsettled: int = 1) -> FeedHistory:
+    """Five weeks of two models and two more, the last hour as given, and hours after it."""
+    rest = ([*[100] * WEEKS, 100, *[100 for _ in more]],)
+    both = [
+        [*[100] * WEEKS, last, *later] for last, later in ((opus, [a for a, _ in more]), (sonnet, [b for _, b in more]))
+    ]
+    names = dict(zip(("Model=opus", "Model=sonnet", "Model=haiku", "Model=nano"), [*both, *rest, *rest], strict=True))
+    sums = {"": [sum(column) for column in zip(*names.values(), strict=True)]}
+    return feed_history(sums | names, unsettled=range(-unsettled, 0))
+
+
+def test_an_alert_says_why_and_a_change_of_that_alone_tells_nobody() -> None:
+    world = telling(above=1_000)
+    (post,) = world.cycle(of_models(1_000, 100), now(WEEKS + 1)).posts
+    evidence = post.message.news[0].evidence
+    assert evidence.why == "+900 credits against the usual (+225 %): 100 % opus"
+    assert [(each.axis, each.category, each.change) for each in evidence.contributors] == [("Model", "opus", 900.0)]
+    outcome = world.cycle(of_models(100, 1_000), now(WEEKS + 1.2))
+    assert world.one.evidence.why == "+900 credits against the usual (+225 %): 100 % sonnet"
+    assert (outcome.posts, [each.id for each in outcome.incidents]) == ((), [world.one.id])
+    assert world.cycle(of_models(100, 1_000), now(WEEKS + 1.4)) == EMPTY
+
+
+def test_why_stays_as_it_was_once_it_is_over_for_a_week_or_nothing_is_known_to_compare_with() -> None:
+    world = telling(above=1_000)
+    world.cycle(of_models(1_000, 100), now(WEEKS + 1))
+    why = world.one.evidence.why
+    later = [(100, 100)] * 24 * 8
+    world.cycle(of_models(1_000, 100, *later[:4], unsettled=0), now(WEEKS + 5))
+    assert world.one.ended_at == at(WEEKS + 1)
+    outcome = world.cycle(of_models(100, 1_000, *later[: 24 * 7], unsettled=0), now(WEEKS + 24 * 7 + 1))
+    assert outcome.incidents == ()
+    assert world.one.evidence.why == why
+    world.cycle(of_models(100, 1_000, *later[: 24 * 6], unsettled=0), now(WEEKS + 24 * 6))
+    assert world.one.evidence.why == "+900 credits against the usual (+225 %): 100 % sonnet"
+    world.cycle(hourly(*[0] * WEEKS, 1_300, *[400] * 24 * 6).cut(int(at(WEEKS).timestamp())), now(WEEKS + 24 * 6))
+    assert world.one.evidence.why == "+900 credits against the usual (+225 %): 100 % sonnet"
+
+
+def test_of_more_alerts_than_a_message_names_those_that_are_new_and_large_say_why() -> None:
+    world = telling(above=1, for_each="Model", max_incidents=2)
+    names = {f"Model=m{n}": [0] * WEEKS + [10 * n] for n in range(1, 5)}
+    sums = {"": [0] * WEEKS + [100]}
+    feed = feed_history(sums | names | {"Model=all": [1] * (WEEKS + 1)})
+    world.cycle(feed, now(WEEKS + 1))
+    explained = {each.labels["Model"]: each.evidence.why for each in world.incidents}
+    assert {name for name, why in explained.items() if why} == {"m3", "m4"}
+    world.cycle(feed, now(WEEKS + 2))
+    assert {each.labels["Model"]: each.evidence.why for each in world.incidents} == explained
+
+
+def test_what_an_alert_is_explained_by_is_loaded_too_unless_nobody_reads_that() -> None:
+    world = telling()
+    incident = open_incident(world)
+    changed(world, bucket="1d")
+    day = replace(incident.evidence, bucket="1d", from_at=START, until_at=at(24))
+    one = replace(incident, started_at=START, evidence=day)
+    since = START - timedelta(weeks=8)
+    judged = wanted(world.rules, [one], replace(world.desk, says_why=False), now(48))
+    assert judged.keys() == {DAILY}
+    found = wanted(world.rules, [one], world.desk, now(48))
+    assert found == {DAILY: min(since, judged[DAILY]), MEMBER_DAYS: since}
+    assert wanted(world.rules, [replace(one, history=True)], world.desk, now(48)) == judged
+
+
+def test_a_desk_that_need_not_say_why_does_not() -> None:
+    world = telling(above=1_000)
+    world.desk = replace(world.desk, says_why=False)
+    world.cycle(of_models(1_000, 100), now(WEEKS + 1))
+    assert world.one.evidence.why is None
 
 
 def test_a_ledger_reaches_as_far_back_as_anything_that_is_judged() -> None:
@@ -920,7 +1013,7 @@ def living(world: Telling) -> set[tuple[object, ...]]:
     return {
         (each.fingerprint, each.started_at, each.ended_at, each.rank, each.severity)
         for each in world.incidents
-        if each.closed in (None, "The period is over.")
+        if each.closed is None or each.closed.startswith("The period is over")
     }
 
 

@@ -109,6 +109,16 @@ def test_one_cycle_reads_judges_commits_and_sends(office: Office) -> None:
     assert (incident.started_at, incident.open, incident.severity) == (ONE, True, Severity.WARNING)
 
 
+def test_the_first_message_says_already_who_it_was(office: Office) -> None:
+    """Member days are read for it though nothing was open when the cycle began."""
+    office.rewrite("kind: threshold, above", "kind: threshold, bucket: 1d, above")
+    office.run(NOW + timedelta(days=1))
+    (request,) = office.pager.requests
+    facts = {each["name"]: each["value"] for each in request.json["facts"]}
+    assert "priya.nair@example.com" in facts["Why"]
+    assert "member" in {each["axis"] for each in request.json["contributors"]}
+
+
 def test_words_that_fail_at_night_cost_no_message_and_are_told_once(office: Office) -> None:
     """What `check` refuses can still come: in titles that another version stored, or by a fault of ours."""
     whole = load(office.rules)

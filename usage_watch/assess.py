@@ -6,7 +6,7 @@ Pure: the live daemon, a dry run and a replay are callers of `assess` with anoth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,14 +18,14 @@ from usage_watch.core.decisions import decisions
 from usage_watch.core.episode import Findings, Run, fold, looks_over, runs
 from usage_watch.core.hello import Watch, greetings
 from usage_watch.core.incident import Explain, Gone, Happening, Incident, RuleRecord, close, ended_here, reconcile
-from usage_watch.core.message import Reason, RuleName
+from usage_watch.core.message import Contributor, Evidence, Reason, RuleName
 from usage_watch.core.mute import Mute
 from usage_watch.core.plan import Plan, Routes, Terms, plan, taken_back
 from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.core.series import DAY, Feed, FeedHistory, History
 from usage_watch.core.silence import Orders
 from usage_watch.core.units import from_epoch, quantity, to_epoch
-from usage_watch.rules import FileDefaults, Rule
+from usage_watch.rules import FileDefaults, Rule, reasons
 
 Named = TypeVar("Named", Happening, Incident)
 
@@ -64,6 +64,8 @@ class Desk:
     """For each rule's id the time to the first reminder; no reminders where it is None or left out."""
     mutes: Sequence[Mute] = ()
     """When it wants quiet."""
+    says_why: bool = True
+    """Whether alerts are explained; a replay, which shows none of that, need not read what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,16 @@ class Outcome:
 def wanted(
     rules: Iterable[Rule], incidents: Iterable[Incident], desk: Desk, now: datetime, reach: timedelta = REACH
 ) -> dict[Feed, datetime]:
-    """Which buckets must be loaded to judge these rules: each feed, from when on."""
+    """Which buckets must be loaded to judge these rules, and to explain these incidents: each feed, from when on."""
     wants: dict[Feed, datetime] = {}
     known = list(incidents)
     for rule in rules:
-        since = rule.look_back(judged_from(rule, known, now, reach), desk.defaults)
-        wants[rule.feed] = min(since, wants.get(rule.feed, since))
+        found = [(rule.feed, rule.look_back(judged_from(rule, known, now, reach), desk.defaults))]
+        if desk.says_why:
+            own = (each for each in known if each.rule.id == rule.id and reasons.explainable(rule, each, now))
+            found += (want for each in own for want in reasons.wants(rule, each).items())
+        for feed, since in found:
+            wants[feed] = min(since, wants.get(feed, since))
     return wants
 
 
@@ -98,7 +104,8 @@ def known_from(
     rules: Iterable[Rule], open_ones: Iterable[Incident], desk: Desk, now: datetime, reach: timedelta = REACH
 ) -> datetime:
     """From when on a ledger must know what has ended: what is judged again must never be taken for new."""
-    return min([midnight_of(now - reach), *wanted(rules, open_ones, desk, now, reach).values()])
+    judging = replace(desk, says_why=False)
+    return min([midnight_of(now - reach), *wanted(rules, open_ones, judging, now, reach).values()])
 
 
 def midnight_of(at: datetime) -> datetime:
@@ -132,7 +139,8 @@ def assess(
         record = _record(rule, ledger.rules.get(rule.id), feed, desk.defaults, now)
         records.append(record)
         new_rule = record.speaks_from is not None and record != ledger.rules.get(rule.id)
-        incidents += _incidents(rule, record, new_rule, feed, stored, desk, now, reach)
+        found = list(_incidents(rule, record, new_rule, feed, stored, desk, now, reach))
+        incidents += _explained_by_usage(rule, found, stored, history, now) if desk.says_why else found
     records += _removed(ledger.rules.values(), {rule.id for rule in rules})
     orphans = [incident for its_own in by_rule.values() for incident in its_own]
     own = [incident for incident in orphans if incident.rule.kind == meta.KIND]
@@ -176,7 +184,7 @@ def _own_incidents(found: Iterable[Happening], stored: Sequence[Incident], now: 
     for fingerprint in dict.fromkeys([*before, *happened]):
         known = before[fingerprint]
         whole = ended_here(happened[fingerprint], known, now)
-        yield from reconcile(whole, known, _ALWAYS, _NEVER, False, _explained((), crowded=False), now)
+        yield from reconcile(whole, known, _ALWAYS, _NEVER, False, _explained(lambda _: (), bool), now)
 
 
 def _record(
@@ -222,14 +230,48 @@ def _incidents(
     since = judged_from(rule, stored, now, reach)
     # Other rules may need more of the same feed; what one rule finds must not depend on them.
     own = feed.cut(to_epoch(rule.look_back(since, desk.defaults)))
-    judged = rule.judge(own, since, desk.defaults)
+    judged, data_until = rule.judge(own, since, desk.defaults), feed.data_until
     happened = _by_fingerprint(
-        happening for findings in judged for happening in _happenings(rule, findings, feed.data_until, desk.defaults)
+        happening for findings in judged for happening in _happenings(rule, findings, data_until, desk.defaults)
     )
-    before, explain = _by_fingerprint(stored), _explained(judged, rule.left_out(own) > 0)
+
+    def of_its_series(incident: Incident) -> Iterator[Findings]:
+        yield from judged
+        yield from rule.judge_whole(own, since, desk.defaults, incident.labels)
+
+    before, explain = _by_fingerprint(stored), _explained(of_its_series, lambda: rule.left_out(own) > 0)
     for fingerprint in dict.fromkeys([*before, *happened]):
         found, known = happened[fingerprint], before[fingerprint]
         yield from reconcile(found, known, since, record.speaks_from, new_rule, explain, now)
+
+
+def _explained_by_usage(
+    rule: Rule, found: Sequence[Incident], stored: Sequence[Incident], history: History, now: datetime
+) -> Iterator[Incident]:
+    """The incidents, and why those stand that a message would name, new ones first; of the rest stays what was said."""
+    before = {incident.id: incident.evidence for incident in stored}
+    open_to_it = [each for each in found if reasons.explainable(rule, each, now)]
+    chosen = {each.id for each in sorted(open_to_it, key=lambda each: _prominence(each, before))[: rule.max_incidents]}
+    for each in found:
+        found_now = reasons.because(rule, each, history) if each.id in chosen else None
+        if found_now is not None:
+            yield _saying(each, found_now.sentence, found_now.contributors)
+        else:
+            said = before.get(each.id, each.evidence)
+            yield _saying(each, said.why, said.contributors)
+
+
+def _saying(incident: Incident, why: str | None, contributors: tuple[Contributor, ...]) -> Incident:
+    evidence = incident.evidence
+    if (evidence.why, evidence.contributors) == (why, contributors):
+        return incident  # nearly all of them, which are long over
+    return replace(incident, evidence=replace(evidence, why=why, contributors=contributors))
+
+
+def _prominence(incident: Incident, before: Mapping[str, Evidence]) -> tuple[bool, float, int, float]:
+    evidence = incident.evidence
+    beyond = abs(evidence.value - evidence.limit)
+    return incident.id in before, -evidence.until_at.timestamp(), -incident.severity.weight, -beyond
 
 
 def _by_fingerprint(items: Iterable[Named]) -> dict[str, list[Named]]:
@@ -240,15 +282,16 @@ def _by_fingerprint(items: Iterable[Named]) -> dict[str, list[Named]]:
 
 
 def _happenings(rule: Rule, findings: Findings, data_until: int | None, defaults: FileDefaults) -> Iterator[Happening]:
-    episodes = fold(findings, rule.for_buckets, rule.resolve_buckets)
-    for run in runs(findings, episodes, 2 * rule.resolve_buckets):
-        over = looks_over(findings, run.latest, rule.resolve_buckets, data_until)
+    patience = rule.patience(findings.part)
+    episodes = fold(findings, patience.for_buckets, patience.resolve_buckets)
+    for run in runs(findings, episodes, 2 * patience.resolve_buckets):
+        over = looks_over(findings, run.latest, patience.resolve_buckets, data_until)
         yield _happening(rule, findings, run, over, defaults)
 
 
 def _happening(rule: Rule, findings: Findings, run: Run, over: bool, defaults: FileDefaults) -> Happening:
     latest = run.latest
-    level = rule.levels[latest.rank - 1]
+    level = findings.levels[latest.rank - 1]
     evidence = rule.evidence(findings, latest.peak, latest.rank, defaults)
     if run.ended_at is not None:
         evidence = replace(evidence, whole=rule.whole(findings, run.started_at, run.ended_at))
@@ -264,6 +307,7 @@ def _happening(rule: Rule, findings: Findings, run: Run, over: bool, defaults: F
         evidence=evidence,
         closed=findings.closed if latest.closes else None,
         looks_over=over,
+        quiet=findings.quiet,
         latest=rule.latest(findings) if run.ended_at is None else None,
     )
 
@@ -272,17 +316,17 @@ def _name(rule: Rule) -> RuleName:
     return RuleName(rule.id, rule.kind, rule.title or rule.id, rule.runbook)
 
 
-def _explained(judged: Sequence[Findings], crowded: bool) -> Explain:
+def _explained(findings_of: Callable[[Incident], Iterable[Findings]], crowded: Callable[[], bool]) -> Explain:
     """What became of an incident that nothing happened under any more: its bucket then and now.
 
-    `crowded`: the rule has more series than it watches.
+    `crowded`: whether the rule has more series than it watches.
     """
 
     def explain(incident: Incident) -> Gone:
         evidence = incident.evidence
         told = quantity(evidence.value, evidence.unit)
-        now = next((value for findings in judged for value in _held(findings, incident)), None)
-        if now is None and crowded:
+        now = next((value for findings in findings_of(incident) for value in _held(findings, incident)), None)
+        if now is None and crowded():
             return Gone("It is not among the `max_series` largest series any more.", revised=False)
         if now is None:
             return Gone(f"The source revised it: {told} turned out to be nothing.", revised=True)

@@ -118,7 +118,7 @@ def replay(
     Each speaks as a rule that was new at `since`: what was open then is told once, and what had ended is history. It
     reminds of nothing, whatever the desk says.
     """
-    quiet = replace(desk, remind={})
+    quiet = replace(desk, remind={}, says_why=False)
     found = [each for rule in rules for each in _rehearsed(rule, knowledge[rule.feed], quiet, since, until, progress)]
     incidents = {incident.id: incident for _, incident in found}
     return Replay(

@@ -121,10 +121,13 @@ class Cycle:
         """load -> assess -> commit. `posted` is what this cycle has told already."""
         stores, self._called = self._stores, False
         ledger = load_ledger(stores, self._rules, self._desk, now)
-        history = stores.history.load(wanted(self._rules, ledger.incidents, self._desk, now))
+        wants = wanted(self._rules, ledger.incidents, self._desk, now)
         sight = load_sight(stores, self._config.feeds(), ledger, now)
         self._health = _health(sight.targets, now)
-        found = assess(self._rules, history, ledger, self._desk, sight, now)
+        found = assess(self._rules, stores.history.load(wants), ledger, self._desk, sight, now)
+        more = wanted(self._rules, [*ledger.incidents, *found.incidents], self._desk, now)
+        if more != wants:  # what is new is told with its reason, for which more must be known
+            found = assess(self._rules, stores.history.load(more), ledger, self._desk, sight, now)
         stores.alerts.commit(found.incidents, found.rules, found.decisions, found.posts, now, found.recalled)
         self._judged = replace(found, posts=(*posted, *found.posts))
         return self._judged

@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from usage_watch.core.episode import Findings, State
-from usage_watch.core.message import Evidence
+from usage_watch.core.episode import Findings, Level, State
+from usage_watch.core.message import Evidence, Severity
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, FeedHistory, SeriesKey
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOURLY = Feed("credit_usage", HOUR)
 DAILY = Feed("credit_usage", DAY)
 MEMBER_DAYS = Feed("credit_usage", DAY, EACH_MEMBER)
+LEVELS = tuple(Level(Severity.WARNING, 1, grade) for grade in range(1, 10))
+"""Of findings that are spelled out: as many as there are digits."""
 
 
 def at(hours: float) -> datetime:
@@ -74,6 +76,7 @@ def findings(states: str, *, width: int = HOUR, closed: str | None = None, unset
     ranks = np.array([int(c) if c.isdigit() else 0 for c in states], dtype=np.int8)
     return Findings(
         labels={},
+        levels=LEVELS,
         width=width,
         starts=int(START.timestamp()) + width * np.arange(n, dtype=np.int64),
         ranks=ranks,

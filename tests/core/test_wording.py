@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.channels.samples import (
     EVIDENCE,
+    EXPLAINED,
     HOUR,
     MEMBERS,
     NOON,
@@ -553,6 +554,21 @@ def test_contributors_are_grouped_by_axis_and_three_of_each_are_named() -> None:
         ("By Model", "m0 +10 (10 %), m1 +9 (10 %), m2 +8 (10 %)"),
         ("By Project", "p -4 (2 %)"),
     ]
+
+
+def test_why_stands_first_and_in_place_of_rows_of_contributors() -> None:
+    [entry] = news(message(notice(evidence=EXPLAINED))).entries
+    assert [(fact.name, fact.value) for fact in entry.reasons] == [
+        ("Why", "+8,800 credits against the usual (+248 %): 71 % claude-opus-4-8 (new model)"),
+        *((fact.name, fact.value) for fact in EVIDENCE.facts),
+    ]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_why_is_said_of_all_but_what_did_not_happen(reason: Reason) -> None:
+    assert facts(notice(reason, evidence=EXPLAINED)).get("Why", None) == (
+        None if reason is Reason.RETRACTED else EXPLAINED.why
+    )
 
 
 def test_a_flood_of_facts_is_cut() -> None:

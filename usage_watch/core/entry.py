@@ -20,6 +20,8 @@ LOOKS_OVER = "looks clear, waiting for data to settle"
 """Of what goes on, and would have ended, were what is known final."""
 AFTERWARDS = "Afterwards"
 """The name of what is said once something is over: what was missed, say."""
+WHY = "Why"
+"""The name of who or what it comes from."""
 _WORST = "At its worst"
 """The name of how far it went, or of when."""
 
@@ -247,19 +249,31 @@ def _reasons(notice: Notice, when: Times) -> Iterator[Fact]:
     if notice.reason is Reason.RETRACTED:  # nothing else that was said of it holds
         yield Fact("It had said", _summary(notice))
         return
-    if not goes_on(notice):
-        if evidence.after is not None:
-            yield Fact(AFTERWARDS, shown(evidence.after, _SENTENCE))
-        if notice.reason is not Reason.FIRED_AND_ENDED:
-            yield Fact("What was wrong" if notice.rule.kind == META else _WORST, _summary(notice))
-    elif notice.reason is Reason.REMINDER and notice.rule.kind != META and notice.period_at is None:
-        if _has_height(notice):
-            yield Fact(_WORST, when.worst)  # the numbers that are said again are of then; a period's sum is as of now
-        if notice.latest is not None:
-            yield Fact("Now", shown(notice.latest, _SENTENCE))
+    if evidence.why is not None:
+        yield Fact(WHY, shown(evidence.why, _SENTENCE))
+    yield from _again(notice, when) if goes_on(notice) else _afterwards(notice)
     if goes_on(notice) or notice.reason is Reason.FIRED_AND_ENDED:
         yield from (Fact(shown(fact.name), shown(fact.value, _VALUE)) for fact in evidence.facts)
-    yield from _contributors(notice)
+    if evidence.why is None:  # which names those who matter; all of them are a command away
+        yield from _contributors(notice)
+
+
+def _again(notice: Notice, when: Times) -> Iterator[Fact]:
+    """For who is reminded of what goes on: numbers that are said again are of then; a period's sum is as of now."""
+    if notice.reason is not Reason.REMINDER or notice.rule.kind == META or notice.period_at is not None:
+        return
+    if _has_height(notice):
+        yield Fact(_WORST, when.worst)
+    if notice.latest is not None:
+        yield Fact("Now", shown(notice.latest, _SENTENCE))
+
+
+def _afterwards(notice: Notice) -> Iterator[Fact]:
+    """Of what is over."""
+    if notice.evidence.after is not None:
+        yield Fact(AFTERWARDS, shown(notice.evidence.after, _SENTENCE))
+    if notice.reason is not Reason.FIRED_AND_ENDED:
+        yield Fact("What was wrong" if notice.rule.kind == META else _WORST, _summary(notice))
 
 
 def _trend(notice: Notice, message: Message, *, by_days: bool) -> Fact | None:

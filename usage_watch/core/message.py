@@ -144,13 +144,15 @@ class Evidence:
     facts: tuple[Fact, ...] = ()
     """Further lines, most telling first; the rule's arithmetic is one of them."""
     contributors: tuple[Contributor, ...] = ()
-    """Who or what the change comes from, largest first."""
+    """Who or what the change comes from: the largest of each axis, those of the telling axis first."""
     after: str | None = None
     """What is to be said once it is over, in one sentence: what was missed, say."""
     series: Drawn | None = None
     """How it came to this; None where there is nothing to draw."""
     whole: float | None = None
     """What was counted from its start to its end, in `unit`; None while it goes on, and where no such sum is."""
+    why: str | None = None
+    """Who or what it comes from, in one sentence; None where that is not known, and for what no usage is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,13 @@ class Price:
     currency: str
     """ISO 4217, such as `USD`."""
 
+    def worth(self, spent: float) -> float:
+        """Of so many credits, as a number."""
+        return spent * self.per_1000 / 1000
+
     def amount(self, spent: float) -> str:
         """Of so many credits: `123.45 USD`, `100 USD`; from a thousand on without cents."""
-        worth = spent * self.per_1000 / 1000
+        worth = self.worth(spent)
         if 0 < worth < _CENT:
             return f"under {_CENT} {self.currency}"
         cents = 2 if abs(worth) < 1000 else 0
