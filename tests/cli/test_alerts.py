@@ -41,6 +41,7 @@ INCIDENT = {
     "judged_until",
     "summary",
     "facts",
+    "why",
     "contributors",
     "after",
     "ack",
@@ -249,10 +250,36 @@ def test_what_was_closed_says_why(cli: Cli, watched: Path) -> None:
     assert closed["closed"].rstrip(".") in cli("alerts", "list").out
 
 
+def test_it_is_shown_who_and_what_it_comes_from(cli: Cli, watched: Path) -> None:
+    out = cli("alerts", "show", the("runaway", listed(cli))["id"]).out
+    why = r"^Why +\+18,000 credits, none in the 4 weeks before: 100 % claude-opus-4-8$"
+    assert re.search(why, out, re.MULTILINE)
+    assert "\nAgainst the 4 weeks before, 11:00–14:00\n" in out
+    assert re.search(r"^Model +used +usual +change +of the rise$", out, re.MULTILINE)
+    assert re.search(r"^claude-opus-4-8 +18,000 +0 +\+18,000 +100 %$", out, re.MULTILINE)
+    assert "By Model" not in out
+
+
+def test_what_a_rule_that_is_gone_said_is_still_shown(cli: Cli, watched: Path) -> None:
+    id = the("runaway", listed(cli))["id"]
+    watched.write_text(watched.read_text().replace("id: runaway", "id: other"))
+    out = cli("alerts", "show", id).out
+    assert "Against the 4 weeks before" not in out
+    assert re.search(r"^Why +\+18,000 credits", out, re.MULTILINE)
+    assert re.search(r"^By Model +claude-opus-4-8 \+18,000 \(100 %\)$", out, re.MULTILINE)
+    assert json.loads(cli("alerts", "show", id, "--json").out)["compared"] is None
+
+
 def test_explained_as_data(cli: Cli, watched: Path) -> None:
     runaway = the("runaway", listed(cli))
     found = json.loads(cli("alerts", "show", runaway["id"], "--json").out)
-    assert found.keys() == INCIDENT | {"decisions", "deliveries"}
+    assert found.keys() == INCIDENT | {"compared", "decisions", "deliveries"}
+    compared = found["compared"]
+    assert (compared["from"], compared["until"]) == (found["judged_from"], found["judged_until"])
+    [models] = [each["rows"] for each in compared["axes"] if each["axis"] == "Model"]
+    assert (models[0]["category"], models[0]["used"]) == ("claude-opus-4-8", 18_000)
+    assert models[0]["change"] == models[0]["used"] - models[0]["usual"] == 18_000
+    assert (models[0]["share"], models[0]["newness"]) == (1, None)
     assert found["decisions"] == [
         {
             "at": "2026-11-22T14:05:00Z",

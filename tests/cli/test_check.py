@@ -35,6 +35,15 @@ def test_a_right_file_says_what_it_will_ask_and_when(cli: Cli, rules: Path) -> N
         "",
         "budget  time zone      next periods start",
         "cycle   Europe/Berlin  Mon 14 Dec 2026, Thu 14 Jan 2027, Sun 14 Feb 2027",
+        "",
+        "budget  levels speak  forecast              burn",
+        "cycle   now           from Sun 13 Dec 2026  from Mon 23 Nov 2026",
+        "",
+        "budget  burns when in  and on in  more than             told as",
+        "cycle   7d             1d         6,533 credits (1.4x)  warning",
+        "cycle   3d             6h         4,000 credits (2x)    warning",
+        "cycle   1d             2h         2,667 credits (4x)    critical",
+        "cycle   6h             1h         1,333 credits (8x)    critical",
     ]
     assert list(rules.parent.iterdir()) == [rules]
 
@@ -74,6 +83,28 @@ def test_as_data(cli: Cli, rules: Path) -> None:
                 "timezone": "Europe/Berlin",
                 "starts": ["2026-12-13T23:00:00Z", "2027-01-13T23:00:00Z", "2027-02-13T23:00:00Z"],
             }
+        ],
+        "parts": [
+            {"rule": "cycle", "part": "levels", "speaks_from": "2026-11-22T14:05:00Z"},
+            {"rule": "cycle", "part": "forecast", "speaks_from": "2026-12-12T23:00:00Z"},
+            {"rule": "cycle", "part": "burn", "speaks_from": "2026-11-22T23:00:00Z"},
+        ],
+        "burns": [
+            {
+                "rule": "cycle",
+                "long": long,
+                "short": short,
+                "rate": rate,
+                "amount": amount,
+                "unit": "credits",
+                "severity": severity,
+            }
+            for long, short, rate, amount, severity in (
+                ("7d", "1d", 1.4, 6533, "warning"),
+                ("3d", "6h", 2, 4000, "warning"),
+                ("1d", "2h", 4, 2667, "critical"),
+                ("6h", "1h", 8, 1333, "critical"),
+            )
         ],
         "mutes": [],
         "online": [],
@@ -128,9 +159,10 @@ def test_warnings_are_told_with_their_place(cli: Cli, watched: Path) -> None:
     watched.write_text(watched.read_text() + rule)
     ran = cli("check")
     assert ran.code == 0
-    assert re.match(r"rules\.yaml:11:\d+: warning: history has never seen `claude-opus-4-9`", ran.out)
-    [warning] = json.loads(cli("check", "--json").out)["warnings"]
-    assert warning["line"] == 11
+    few, unseen = ran.out.splitlines()[:2]
+    assert re.match(r"rules\.yaml:10:\d+: warning: `burn`: with 1 member usage is too rough", few)
+    assert re.match(r"rules\.yaml:11:\d+: warning: history has never seen `claude-opus-4-9`", unseen)
+    assert [each["line"] for each in json.loads(cli("check", "--json").out)["warnings"]] == [10, 11]
 
 
 def test_a_file_without_rules_asks_nothing(cli: Cli, folder: Path) -> None:
@@ -195,6 +227,33 @@ def test_online_every_secret_that_is_missing_is_named(cli: Cli, rules: Path, mon
         "usage-watch: env PERPLEXITY_ANALYTICS_API_KEY",
         "usage-watch: env HOOK_SECRET",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "speaks"),
+    [
+        ("burn: off", "now           from Sun 13 Dec 2026  -"),
+        ("forecast: off", "now           -         from Mon 23 Nov 2026"),
+        ("period: {rolling: 7d}", "now           -         -"),
+        (
+            "period: {every: 30d, from: 2027-01-05}",
+            "from Tue 5 Jan 2027  from Tue 5 Jan 2027  from Tue 5 Jan 2027",
+        ),
+    ],
+)
+def test_each_part_of_a_budget_says_from_when_on_it_speaks(cli: Cli, rules: Path, fields: str, speaks: str) -> None:
+    rules.write_text(
+        re.sub(r"(?s)rules:.*", f"rules: [{{id: it, kind: budget, limit: 5, {fields}}}]\n", rules.read_text())
+    )
+    lines = cli("check").out.splitlines()
+    place = next(n for n, line in enumerate(lines) if "levels speak" in line)
+    assert lines[place + 1].split(maxsplit=1)[1] == speaks
+
+
+def test_history_that_is_there_counts(cli: Cli, watched: Path) -> None:
+    watched.write_text(watched.read_text().replace("backfill: 6d", "backfill: 1d"))
+    spoken = json.loads(cli("check", "--json").out)["parts"]
+    assert [each["speaks_from"] for each in spoken][1] == "2026-12-12T23:00:00Z"
 
 
 def test_80_columns_are_enough(rules: Path) -> None:

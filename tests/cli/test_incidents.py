@@ -75,6 +75,13 @@ def test_everything_that_there_is_to_know_is_told() -> None:
     ]
 
 
+def test_who_contributed_is_said_once() -> None:
+    evidence = replace(EVIDENCE, why="+8,800 credits against the usual (+248 %): 71 % claude-opus-4-8")
+    rows = list(explained(replace(INCIDENT, evidence=evidence), READER, tabled=True))
+    assert ("Why", evidence.why) in rows
+    assert "By Model" not in dict(rows)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -40,7 +40,7 @@ def test_the_gravest_is_first_then_the_newest(cli: Cli, watched: Path) -> None:
 
 def test_as_data(cli: Cli, watched: Path) -> None:
     found = json.loads(cli("status", "--json").out)
-    assert found.keys() == {"feeds", "open", "silences", "mutes", "outbox", "channels"}
+    assert found.keys() == {"feeds", "budgets", "open", "silences", "mutes", "outbox", "channels"}
     assert found["feeds"][0] == {
         "feed": "credit_usage 1h",
         "dataset": "credit_usage",
@@ -59,6 +59,11 @@ def test_as_data(cli: Cli, watched: Path) -> None:
         "failures": 0,
         "last_error": None,
     }
+    [budget] = found["budgets"]
+    assert budget["period"] == {"start": "2026-11-13T23:00:00Z", "end": "2026-12-13T23:00:00Z"}
+    assert (budget["rule"], budget["series"], budget["over"], budget["limit"]) == ("cycle", 1, 1, 20_000)
+    assert budget["share"] == round(budget["spent"] / 20_000, 4) > 1
+    assert (budget["lower_bound"], budget["forecast"]) == (False, None)
     assert {each["rule"]["id"] for each in found["open"]} == {"runaway", "heavy-day", "cycle"}
     assert all((each["ack"], each["silence"]) == (None, None) for each in found["open"])
     assert found["silences"] == found["mutes"] == []

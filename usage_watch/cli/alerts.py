@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from usage_watch.cli.common.because import compared_json, comparisons, print_compared
 from usage_watch.cli.common.incidents import explained, in_words, incident_json, is_open, print_all, urgent, what
 from usage_watch.cli.common.orders import NOTHING, author, said, words_of
 from usage_watch.cli.common.printing import print_facts, print_json, print_table
@@ -89,13 +90,15 @@ def show(session: Session, id: str, as_data: bool) -> None:
         incident = _find(store, id)
         decisions, attempts = store.decisions_of(incident.id), store.attempts_of(incident.id)
         word = words_of(config, database, [incident], now)[incident.id]
+        compared = comparisons(config, database, incident)
     [incident] = in_words([incident], config, now)
     if as_data:
-        told = {"decisions": [_decision_json(each) for each in decisions]}
+        told = {"compared": compared_json(compared), "decisions": [_decision_json(each) for each in decisions]}
         print_json({**incident_json(incident, word), **told, "deliveries": [_delivery_json(each) for each in attempts]})
         return
     reader = Reader(config.timezone, now)
-    print_facts(explained(incident, reader, word))
+    print_facts(explained(incident, reader, word, tabled=compared is not None))
+    print_compared(compared, reader)
     _print_decisions(decisions, reader)
     _print_deliveries(attempts, reader)
 

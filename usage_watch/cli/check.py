@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from usage_watch.cli.common.session import Command, Session, json_option, pass_s
 from usage_watch.errors import Fault, RulesFileError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
-    from usage_watch.cli.foresight import NextPeriods, Question
+    from usage_watch.cli.foresight import Burn, NextPeriods, Part, Question
     from usage_watch.cli.online import Trial
     from usage_watch.config import Config
 
@@ -33,6 +33,8 @@ class Report:
     warnings: Sequence[Fault]
     questions: Sequence[Question]
     periods: Sequence[NextPeriods]
+    parts: Sequence[Part]
+    burns: Sequence[Burn]
     mutes: Sequence[MutedTime]
     trials: Sequence[Trial]
 
@@ -65,7 +67,7 @@ def check(session: Session, file: Path | None, online: bool, as_data: bool) -> N
 
 
 def _report(path: Path, online: bool) -> Report:
-    from usage_watch.cli.foresight import Seen, next_periods, questions, warned
+    from usage_watch.cli.foresight import Seen, burns, next_periods, parts, questions, warned
     from usage_watch.cli.online import trials
     from usage_watch.cli.rendering import unrenderable
     from usage_watch.clock import open_clock
@@ -82,6 +84,8 @@ def _report(path: Path, online: bool) -> Report:
         warnings=warned(config, seen),
         questions=questions(config, seen),
         periods=next_periods(config, now),
+        parts=parts(config, seen, now),
+        burns=burns(config, now),
         mutes=muted_times(config, now),
         trials=list(trials(config, now)) if online else [],
     )
@@ -96,6 +100,8 @@ def _data(report: Report) -> dict[str, Any]:
         "channels": len(report.config.channels),
         "feeds": report.questions,
         "periods": report.periods,
+        "parts": report.parts,
+        "burns": report.burns,
         "mutes": report.mutes,
         "online": [{"name": trial.what, "ok": trial.error is None, "detail": trial.detail} for trial in report.trials],
     }
@@ -112,6 +118,12 @@ def _print(report: Report) -> None:
         click.echo()
         starts = ((each.rule, each.timezone, _days(each)) for each in report.periods)
         print_table(("budget", "time zone", "next periods start"), starts, "")
+    if report.parts:
+        click.echo()
+        print_table(("budget", "levels speak", "forecast", "burn"), _speaking(report), "")
+    if report.burns:
+        click.echo()
+        print_table(("budget", "burns when in", "and on in", "more than", "told as"), map(_burn, report.burns), "")
     if report.mutes:
         from usage_watch.cli.common.times import Reader
 
@@ -122,6 +134,29 @@ def _print(report: Report) -> None:
     if tried := [(trial.what, trial.detail) for trial in report.trials if trial.error is None]:
         click.echo()
         print_facts(tried)
+
+
+def _speaking(report: Report) -> Iterator[tuple[str, ...]]:
+    """From when on each part of each budget speaks; a dash where it does not."""
+    zone = report.config.timezone
+    by_rule: dict[str, dict[str, datetime]] = {}
+    for each in report.parts:
+        by_rule.setdefault(each.rule, {})[each.part] = each.speaks_from
+    for rule, found in by_rule.items():
+        yield rule, *(_since(found.get(part), report.now, zone) for part in ("levels", "forecast", "burn"))
+
+
+def _since(at: datetime | None, now: datetime, zone: tzinfo) -> str:
+    if at is None:
+        return "-"
+    local = at.astimezone(zone)
+    return "now" if at <= now else f"from {local:%a} {local.day} {local:%b %Y}"
+
+
+def _burn(row: Burn) -> tuple[str, str, str, str, str]:
+    from usage_watch.core.units import number, quantity
+
+    return row.rule, row.long, row.short, f"{quantity(row.amount, row.unit)} ({number(row.rate)}x)", row.severity
 
 
 def _days(periods: NextPeriods) -> str:

@@ -26,6 +26,8 @@ _COMMANDS = {
     "check": "usage_watch.cli.check:check",
     "status": "usage_watch.cli.status:status",
     "alerts": "usage_watch.cli.alerts:alerts",
+    "budget": "usage_watch.cli.budget:budget",
+    "top": "usage_watch.cli.top:top",
     "silence": "usage_watch.cli.silence:silence",
     "backtest": "usage_watch.cli.backtest:backtest",
     "history": "usage_watch.cli.history:history",

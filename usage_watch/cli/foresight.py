@@ -15,6 +15,7 @@ from usage_watch.errors import Fault, MachineError
 if TYPE_CHECKING:
     from usage_watch.config import Config
     from usage_watch.core.series import Feed
+    from usage_watch.rules.budget import BudgetRule
 
 _SHOWN = 3
 """Period starts a budget."""
@@ -51,6 +52,31 @@ class NextPeriods:
     """In that zone; each is a day's beginning there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """When a budget that is used so fast is told of; of each series the same, where there are several."""
+
+    rule: str
+    long: str
+    """A duration, such as `6h`."""
+    short: str
+    rate: float
+    """How many times faster than an even pace."""
+    amount: float
+    """What the long window must hold more than, in the running period, or one as long where none runs."""
+    unit: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """From when on a part of a budget can speak, as far as history goes, or will once the first start has read it."""
+
+    rule: str
+    part: str
+    speaks_from: datetime
+
+
 class Seen:
     """What stored history knows; nothing where there is none yet, or none that can be read."""
 
@@ -62,9 +88,12 @@ class Seen:
         self.categories: dict[tuple[str, str], Collection[str]] = {}
         """By dataset and axis, or `member`."""
         self.members: Collection[str] = ()
+        self.oldest: dict[Feed, datetime | None] = {}
+        """From when on each feed was read."""
         with suppress(MachineError), open_for_reading(Path(config.store.path)) as database:
             history = HistoryStore(database)
             self.members = history.members()
+            self.oldest = {rule.feed: history.state(rule.feed).oldest_at for rule in config.enabled}
             for dataset in {rule.dataset for rule in config.rules}:
                 axes = {**history.categories(dataset), MEMBER: self.members}
                 self.categories |= {(dataset, axis): values for axis, values in axes.items()}
@@ -108,7 +137,58 @@ def _periods(config: Config, now: datetime) -> Iterator[NextPeriods]:
     from usage_watch.rules.budget import BudgetRule
 
     for rule in config.enabled:
-        if isinstance(rule, BudgetRule):
+        if isinstance(rule, BudgetRule) and rule.rolling is None:
             periods = rule.periods(config.defaults)
             starts = tuple(at.astimezone(periods.zone) for at in upcoming(periods, now, _SHOWN))
             yield NextPeriods(rule.id, periods.zone.key, starts)
+
+
+def parts(config: Config, seen: Seen, now: datetime) -> list[Part]:
+    """Each part of each enabled budget that speaks at all."""
+    from usage_watch.rules.budget import BudgetRule
+
+    backfilled = config.backfill_from(now)
+    return [
+        part
+        for rule in config.enabled
+        if isinstance(rule, BudgetRule)
+        for part in _parts(rule, config, min(backfilled, seen.oldest.get(rule.feed) or backfilled), now)
+    ]
+
+
+def _parts(rule: BudgetRule, config: Config, known_from: datetime, now: datetime) -> Iterator[Part]:
+    from usage_watch.core.periods import upcoming
+    from usage_watch.rules.budget import NEEDS
+
+    begun_at = now
+    if rule.rolling is None:
+        periods = rule.periods(config.defaults)
+        begun_at = now if periods.containing(now) is not None else upcoming(periods, now, 1)[0]
+    for part in rule.parts:
+        yield Part(rule.id, part, max(begun_at, known_from + NEEDS[part]))
+
+
+def burns(config: Config, now: datetime) -> list[Burn]:
+    """The burn rates of each enabled budget, the strongest last."""
+    from usage_watch.rules.budget import BudgetRule
+
+    return [row for rule in config.enabled if isinstance(rule, BudgetRule) for row in _burns(rule, config, now)]
+
+
+def _burns(rule: BudgetRule, config: Config, now: datetime) -> Iterator[Burn]:
+    from datetime import timedelta
+
+    from usage_watch.core.periods import between
+    from usage_watch.core.units import format_duration
+    from usage_watch.rules.budget.burn import rows
+
+    limit = rule.limit_of({})
+    if not rule.burns or not limit:
+        return
+    [span, *_] = between(rule.periods(config.defaults), now, now + timedelta(days=36_500))
+    buckets = int((span.end_at - span.start_at).total_seconds()) // rule.width
+    for row in rows(rule, buckets * rule.width):
+        long, short = (timedelta(seconds=each * rule.width) for each in (row.windows.long, row.windows.short))
+        amount = row.windows.rate * row.windows.long / buckets * limit
+        words = format_duration(long), format_duration(short)
+        yield Burn(rule.id, *words, row.windows.rate, round(amount), rule.unit, row.severity)

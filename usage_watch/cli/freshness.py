@@ -126,11 +126,12 @@ def _row(feed: Freshness, reader: Reader) -> tuple[str, ...]:
         reader.last(feed.data_until, feed.bucket, "none lately" if feed.polled_at else "nothing yet"),
         reader.last(feed.settled_until, feed.bucket, "nothing yet"),
         reader.moment(feed.polled_at),
-        _state(feed),
+        state_of(feed),
     )
 
 
-def _state(feed: Freshness) -> str:
+def state_of(feed: Freshness) -> str:
+    """`fine`, or in a word what is wrong with reading it."""
     if feed.failures:
         return "failing"
     if feed.polled_at is None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from usage_watch.core.incident import Incident
-from usage_watch.core.message import RuleName
+from usage_watch.core.message import Contributor, RuleName
 from usage_watch.core.series import EACH_MEMBER, FeedHistory, SeriesKey
 from usage_watch.core.units import from_epoch, to_epoch
 
 if TYPE_CHECKING:
     from usage_watch.core.episode import Findings
+    from usage_watch.core.message import Evidence
     from usage_watch.core.series import Ints
     from usage_watch.rules import FileDefaults, Rule
 
@@ -28,13 +30,16 @@ def samples(rule: Rule, defaults: FileDefaults, now: datetime) -> list[Incident]
     until = to_epoch(now) // rule.width * rule.width
     since = from_epoch(until) - timedelta(days=1)
     history = _history(rule, rule.look_back(since, defaults), until)
-    judged = [each for each in rule.judge(history, since, defaults) if len(each.starts)]
-    return [_incident(rule, judged[-1], rank, defaults, now) for rank in range(1, len(rule.levels) + 1) if judged]
+    judged = [each for each in rule.judge_whole(history, since, defaults) if len(each.starts)]
+    parts = {each.part: each for each in judged}
+    return [
+        _incident(rule, each, rank, defaults, now) for each in parts.values() for rank in range(1, len(each.levels) + 1)
+    ]
 
 
 def _incident(rule: Rule, findings: Findings, rank: int, defaults: FileDefaults, now: datetime) -> Incident:
     """The last bucket, as though it stood at the level: most of the words are the same wherever it stands."""
-    level = rule.levels[rank - 1]
+    level = findings.levels[rank - 1]
     return Incident(
         id=f"inc_{rank:012}",
         fingerprint="",
@@ -46,12 +51,20 @@ def _incident(rule: Rule, findings: Findings, rank: int, defaults: FileDefaults,
         ended_at=None,
         rank=level.grade,
         severity=level.severity,
-        evidence=rule.evidence(findings, len(findings.starts) - 1, rank, defaults),
+        evidence=_explained(rule, rule.evidence(findings, len(findings.starts) - 1, rank, defaults)),
         sequence=1,
         history=False,
         closed=None,
         committed_at=now,
     )
+
+
+def _explained(rule: Rule, evidence: Evidence) -> Evidence:
+    """With a reason, where alerts of such a rule have one."""
+    if rule.kind == "absence":
+        return evidence
+    why = f"+9,900 {rule.unit} against the usual (+9,900 %): 71 % {MEMBER} (new member)"
+    return replace(evidence, why=why, contributors=(Contributor("member", MEMBER, 7029.0, 0.71),))
 
 
 def _history(rule: Rule, since: datetime, until: int) -> FeedHistory:

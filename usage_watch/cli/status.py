@@ -1,4 +1,4 @@
-"""`usage-watch status`: how fresh the data is, what is open, what waits to be delivered."""
+"""`usage-watch status`: how fresh the data is, how budgets stand, what is open, what waits to be delivered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from usage_watch.cli.common.incidents import in_words, incident_json, is_open, print_open, urgent
 from usage_watch.cli.common.mutes import MutedTime, muted_times, print_mutes
-from usage_watch.cli.common.orders import Words, words_of
+from usage_watch.cli.common.orders import Words, serious, words_of
 from usage_watch.cli.common.printing import print_json
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.cli.common.silences import print_silences, silence_json
@@ -19,6 +19,7 @@ from usage_watch.cli.deliveries import Pending, print_deliveries, undelivered
 from usage_watch.cli.freshness import Freshness, fresh, print_freshness, print_lateness
 
 if TYPE_CHECKING:
+    from usage_watch.cli.budgets.state import Budget
     from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
@@ -35,6 +36,7 @@ class Status:
     """All that is told."""
 
     feeds: Sequence[Freshness]
+    budgets: Sequence[Budget]
     open: Sequence[Incident]
     words: Words
     """What people said of what is open."""
@@ -50,7 +52,7 @@ class Status:
     @property
     def serious(self) -> bool:
         """Whether something of warning or above is open that nobody has acknowledged."""
-        return any(each.severity != "info" and not self.words[each.id].known for each in self.open)
+        return serious(self.open, self.words)
 
 
 @click.command(cls=Command)
@@ -58,7 +60,7 @@ class Status:
 @json_option
 @pass_session
 def status(session: Session, as_data: bool, check: bool) -> int:
-    """Say how fresh the data is, what is open and what waits."""
+    """Say how fresh the data is, how budgets stand, what is open and what waits."""
     from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
 
@@ -73,6 +75,7 @@ def status(session: Session, as_data: bool, check: bool) -> int:
 
 
 def _status(config: Config, database: Database, now: datetime) -> Status:
+    from usage_watch.cli.budgets.reading import budgets, enabled_budgets
     from usage_watch.store.alerts import AlertStore
     from usage_watch.store.silences import SilenceStore
 
@@ -80,6 +83,7 @@ def _status(config: Config, database: Database, now: datetime) -> Status:
     incidents = urgent(incident for incident in AlertStore(database).incidents(now) if is_open(incident))
     return Status(
         feeds=fresh(config, database, now),
+        budgets=budgets(config, database, enabled_budgets(config), now),
         open=in_words(incidents, config, now),
         words=words_of(config, database, incidents, now),
         mutes=[each for each in muted_times(config, now) if each.in_force],
@@ -90,8 +94,11 @@ def _status(config: Config, database: Database, now: datetime) -> Status:
 
 
 def _data(found: Status, now: datetime) -> dict[str, Any]:
+    from usage_watch.cli.budgets.data import budget_brief
+
     return {
         "feeds": found.feeds,
+        "budgets": [budget_brief(each, now) for each in found.budgets],
         "open": [incident_json(each, found.words[each.id]) for each in found.open],
         "silences": [silence_json(each, found.open, now) for each in found.silences],
         "mutes": found.mutes,
@@ -101,11 +108,16 @@ def _data(found: Status, now: datetime) -> dict[str, Any]:
 
 
 def _print(found: Status, reader: Reader) -> None:
+    from usage_watch.cli.budgets.lines import print_budgets
+
     click.echo(f"Data (times in {reader.zone.key})")
     print_freshness(found.feeds, reader)
     if any(feed.polled_at for feed in found.feeds):
         click.echo("\nHow late the source is")
         print_lateness(found.feeds)
+    if found.budgets:
+        click.echo("\nBudgets: usage-watch budget")
+        print_budgets(found.budgets, reader)
     click.echo(f"\nOpen: {_summed(found)}")
     if found.open:
         print_open(found.open[:_SHOWN], found.words, reader)

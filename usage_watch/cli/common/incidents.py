@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from usage_watch.cli.common.orders import NOTHING, Word, Words, facts, notes, word_json
 from usage_watch.cli.common.printing import print_table
-from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, clause
+from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, WHY, clause
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,8 +81,13 @@ def _became(incident: Incident) -> str:
     return LOOKS_OVER if incident.looks_over else ""
 
 
-def explained(incident: Incident, reader: Reader, word: Word = NOTHING) -> Iterator[tuple[str, str]]:
-    """Every number that there is about an incident, as names and values; and what people said of it."""
+def explained(
+    incident: Incident, reader: Reader, word: Word = NOTHING, *, tabled: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Every number that there is about an incident, as names and values; and what people said of it.
+
+    `tabled`: who contributed is said elsewhere.
+    """
     evidence, bucket = incident.evidence, incident.evidence.bucket
     yield "Incident", incident.id
     yield "Rule", _rule(incident.rule)
@@ -97,6 +102,10 @@ def explained(incident: Incident, reader: Reader, word: Word = NOTHING) -> Itera
     where = f"{evidence.dataset}, " if evidence.dataset else ""
     yield "Judged", f"{where}{judged} (times in {'UTC' if bucket == '1d' else reader.zone.key})"
     yield from _numbers(evidence)
+    if evidence.why is not None:
+        yield WHY, evidence.why
+    if not tabled:
+        yield from _contributors(evidence)
     if incident.rule.runbook:
         yield "What to do", incident.rule.runbook
 
@@ -116,12 +125,17 @@ def _standing(incident: Incident) -> Iterator[tuple[str, str]]:
 
 
 def _numbers(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    from usage_watch.core.units import number, percent
+    from usage_watch.core.units import number
 
     yield "Value", f"{number(evidence.value)} {evidence.unit}, at its worst; limit {number(evidence.limit)}"
     if evidence.score is not None:
         yield "Score", f"{number(evidence.score)} standard deviations"
     yield from ((fact.name, fact.value) for fact in evidence.facts)
+
+
+def _contributors(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    from usage_watch.core.units import number, percent
+
     for each in evidence.contributors:
         sign = "+" if each.change > 0 else ""
         yield f"By {each.axis}", f"{each.category} {sign}{number(each.change)} ({percent(each.share)})"
@@ -154,6 +168,7 @@ def incident_json(incident: Incident, word: Word | None = None) -> dict[str, Any
         "judged_until": evidence.until_at,
         "summary": evidence.summary,
         "facts": evidence.facts,
+        "why": evidence.why,
         "contributors": evidence.contributors,
         "after": evidence.after,
         **({} if word is None else word_json(word)),

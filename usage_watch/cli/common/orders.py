@@ -58,6 +58,11 @@ def words_of(config: Config, database: Database, incidents: Sequence[Incident], 
     return {each.id: _held(word, each, silences, config.mutes, now) if each.open else word for each, word in found}
 
 
+def serious(incidents: Iterable[Incident], words: Words) -> bool:
+    """Whether one of these open ones is of warning or above, and nobody has acknowledged it."""
+    return any(each.severity != "info" and not words.get(each.id, NOTHING).known for each in incidents)
+
+
 def _word(incident: Incident, ack: Ack | None, over_at: datetime | None) -> Word:
     return Word(ack, ack is not None and ack.stands(incident, over_at))
 

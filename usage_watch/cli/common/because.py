@@ -1,0 +1,71 @@
+"""Who and what an alert comes from, by the usage that is stored now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from usage_watch.cli.common.comparing import by_share, comparison_json, print_comparison, times_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from usage_watch.cli.common.times import Reader
+    from usage_watch.config import Config
+    from usage_watch.core.incident import Incident
+    from usage_watch.core.stats.axes import Comparison
+    from usage_watch.store.database import Database
+
+_SHOWN = 10
+"""Rows of each axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Every axis of an alert's usage against its usual."""
+
+    table: Sequence[Comparison]
+    from_at: datetime
+    until_at: datetime
+    rising: bool
+    """Whether it was told for being too much."""
+    bucket: str
+
+
+def comparisons(config: Config, database: Database, incident: Incident) -> Compared | None:
+    """By the rule as it is now; None where it is gone, where nothing is compared, or where the usual is not known."""
+    from usage_watch.rules import reasons
+    from usage_watch.store.history import HistoryStore
+
+    rule = next((each for each in config.rules if each.id == incident.rule.id), None)
+    if rule is None or rule.kind != incident.rule.kind:
+        return None
+    found = reasons.because(rule, incident, HistoryStore(database).load(reasons.wants(rule, incident)))
+    if found is None or not found.table:
+        return None
+    from_at, until_at = reasons.explained_time(rule, incident)
+    return Compared(found.table, from_at, until_at, reasons.rises(rule, incident), incident.evidence.bucket)
+
+
+def print_compared(compared: Compared | None, reader: Reader) -> None:
+    """A table an axis; nothing where there is none."""
+    if compared is None:
+        return
+    over = reader.between(compared.from_at, compared.until_at, compared.bucket)
+    click.echo(f"\nAgainst the 4 weeks before, {over}")
+    for at, each in enumerate(compared.table):
+        if at:
+            click.echo()
+        print_comparison(each, by_share(each, rising=compared.rising), _SHOWN, rising=compared.rising)
+
+
+def compared_json(compared: Compared | None) -> dict[str, Any] | None:
+    """For programs; all rows."""
+    if compared is None:
+        return None
+    rising = compared.rising
+    axes = [comparison_json(each, by_share(each, rising=rising), rising=rising) for each in compared.table]
+    return {**times_json(compared.from_at, compared.until_at), "axes": axes}
