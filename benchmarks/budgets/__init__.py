@@ -1,0 +1,1 @@
+"""Made-up organizations and their budgets, and what is measured on them."""
