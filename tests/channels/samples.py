@@ -49,6 +49,13 @@ EVIDENCE = Evidence(
     ),
 )
 
+EXPLAINED = replace(
+    EVIDENCE,
+    why="+8,800 credits against the usual (+248 %): 71 % claude-opus-4-8 (new model)",
+    contributors=(*EVIDENCE.contributors, Contributor("Credit Source", "paid", 8512.5, 0.9673)),
+)
+"""The same, and why."""
+
 _DAY = (310, 420, 380, 300, 120, 60, 40, 35, 20, 25, 30, 90, 450, 1200, 2300, 2900, 3100, 3000, 3400, 3300, 4100, 6200)
 HOURS = Drawn(
     what="credits in 3 h",
@@ -124,6 +131,67 @@ def member_day(member: str, used: float, reason: Reason = Reason.FIRED, **change
     )
 
 
+def foreseen(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
+    """A budget that will not last: its part `forecast`."""
+    until_at = NOON.replace(hour=0)
+    start_at = until_at - timedelta(days=9)
+    evidence = replace(
+        EVIDENCE,
+        bucket="1d",
+        value=452_000.0,
+        limit=400_000.0,
+        from_at=start_at,
+        until_at=until_at,
+        summary="452,000 credits by 14 Dec at this pace, over the limit of 400,000 "
+        "(P 91 %; limit reached about Thu 10 Dec)",
+        facts=(
+            Fact("Likely range", "405,000 to 498,000 credits by 14 Dec (80 %)"),
+            Fact("Limit reached", "Tue 8 Dec or later, if at all (80 %)"),
+            Fact("To stay inside", "at most 11,900 credits a day from here; 14,300 are expected"),
+            Fact("Spent", "138,400 of 400,000 credits (35 %)"),
+            Fact("Period", "Fri 13 Nov 00:00 to Mon 14 Dec 00:00 (Europe/Berlin), 29 % of it over"),
+            Fact("Record", "7-day forecasts were within ±14 %, four of five times"),
+        ),
+        why="in 7 d: +18,400 credits against the usual (+62 %): 71 % ana.reyes@example.com, new this week",
+        contributors=(),
+        series=Drawn(
+            "credits spent",
+            until_at,
+            86_400,
+            tuple(float(15_400 * day - 200) for day in range(1, 10)),
+            (Line(Severity.WARNING, 400_000.0),),
+        ),
+    )
+    budget = {"part": "forecast", "period_at": start_at, "started_at": until_at - timedelta(days=1)}
+    return notice(reason, **{**_BUDGET, **budget, "severity": Severity.WARNING, "evidence": evidence, **changes})
+
+
+def burning(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
+    """A budget that something eats up: its part `burn`."""
+    evidence = replace(
+        EVIDENCE,
+        value=31_200.0,
+        limit=26_700.0,
+        from_at=NOON - 5 * HOUR,
+        until_at=NOON + HOUR,
+        summary="31,200 credits in 6 h: 9.4 times what the budget bears; "
+        "at this pace the limit of 400,000 is reached on Tue 24 Nov",
+        facts=(
+            Fact("Spent", "171,600 of 400,000 credits (43 %)"),
+            Fact("Period", "Fri 13 Nov 00:00 to Mon 14 Dec 00:00 (Europe/Berlin), 31 % of it over"),
+            Fact("Still going on", "5,900 credits in 1 h, 11 times; told from 8 times"),
+            Fact("As usual from here", "421,000 credits in all, by the 7 d before"),
+        ),
+        why="+30,100 credits against the usual (+2,700 %): 97 % claude-opus-4-8",
+        contributors=(),
+    )
+    budget = {"part": "burn", "period_at": NOON.replace(hour=0) - timedelta(days=9), "started_at": NOON - HOUR}
+    return notice(reason, **{**_BUDGET, **budget, "evidence": evidence, **changes})
+
+
+_BUDGET: dict[str, Any] = {"rule": RuleName("credits-cycle", "budget", "Credits of this cycle", None)}
+
+
 def frozen(feed: str, reason: Reason = Reason.FIRED) -> Notice:
     """What the watcher says of one feed."""
     evidence = replace(blind().evidence, summary="answers are not what is documented: the feed is frozen", facts=())
@@ -182,6 +250,7 @@ def hostile(text: str, reason: Reason = Reason.FIRED, kind: str = "threshold") -
     """One incident with `text` wherever something from outside can stand."""
     evidence = replace(
         EVIDENCE,
+        why=text,
         unit=text,
         summary=text,
         facts=(Fact(text, text),),

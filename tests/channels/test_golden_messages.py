@@ -14,11 +14,14 @@ from tests.channels.golden import GOLDEN, MACHINES, PEOPLE, check
 from tests.channels.samples import (
     DAYS,
     EVIDENCE,
+    EXPLAINED,
     HOUR,
     HOURS,
     NOON,
     blind,
+    burning,
     days_later,
+    foreseen,
     frozen,
     greeting,
     member_day,
@@ -71,6 +74,19 @@ ONE: dict[str, Message] = {
     "own-words": in_own_words(notice(labels=MODEL)),
     "priced": priced(message(notice(labels=MODEL)), PRICE),
     "priced-resolved": priced(message(notice(Reason.RESOLVED)), PRICE),
+    "explained": message(notice(evidence=EXPLAINED)),
+    "explained-resolved": message(notice(Reason.RESOLVED, evidence=EXPLAINED)),
+    "budget-forecast": message(foreseen()),
+    "budget-forecast-closed": message(
+        foreseen(
+            Reason.CLOSED,
+            note="The period is over: 431,000 of 400,000 credits spent (108 %).",
+            ended_at=NOON + timedelta(days=22),
+        ),
+        decided_at=NOON + timedelta(days=23),
+        data_until=NOON + timedelta(days=23) - HOUR,
+    ),
+    "budget-burn": message(burning()),
     "meta-fired": message(blind(), data_until=None),
     "meta-reminder": days_later(blind(Reason.REMINDER), data_until=None),
     "meta-resolved": message(blind(Reason.RESOLVED), data_until=None),
@@ -90,6 +106,12 @@ SEVERAL: dict[str, Message] = {
     "some-taken-back": message(ANA_BACK, standing=(ANA_BACK, BEN_OVER, replace(CLEO, looks_over=True))),
     "day-closed": message(member_day("ana@example.com", 21_400, Reason.CLOSED, ended_at=NOON + 8 * HOUR)),
     "day-came-and-went": message(replace(ANA_OVER, reason=Reason.FIRED_AND_ENDED), decided_at=NOON + 70 * HOUR),
+    "several-explained": message(
+        *(
+            replace(each, evidence=replace(each.evidence, why=f"+{n},400 credits against the usual (+{n}10 %): {who}"))
+            for each, n, who in [(ANA, 19, "98 % claude-opus-4-8"), (BEN, 2, "broad-based, 4 of 5 models up")]
+        )
+    ),
     "meta-escalated": message(blind(Reason.ESCALATED), data_until=None),
     "meta-came-and-went": message(blind(Reason.FIRED_AND_ENDED), data_until=None),
     "meta-several": message(frozen("credit_usage 1h"), frozen("query_volume 1d"), data_until=None),

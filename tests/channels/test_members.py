@@ -33,13 +33,14 @@ USUAL = "zebediah.quux@example.com"
 TEXTS = {"usual": USUAL, "hostile": HOSTILE}
 
 
-def incident(text: str, reason: Reason, number: int) -> Incident:
+def incident(text: str, reason: Reason, number: int, explained: bool) -> Incident:
     """One with the text wherever something from outside, or of a rule's own words, can stand."""
     [one] = hostile(text, reason).news
     evidence = replace(
         EVIDENCE,
         summary=text,
         facts=(Fact("Counted", f"member is {text}"),),
+        why=f"+8,800 credits against the usual (+62 %): 71 % {text} (new member)" if explained else None,
         contributors=(Contributor("member", text, 1.0, 0.5),),
         after=text,
     )
@@ -77,10 +78,13 @@ def rendered(delivery: Delivery) -> str:
 @pytest.mark.parametrize("minimal", [False, True])
 @pytest.mark.parametrize("several", [1, 3])
 @pytest.mark.parametrize("people", [True, False])
+@pytest.mark.parametrize("explained", [True, False])
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 @pytest.mark.parametrize("reason", Reason)
-def test_no_rendering_names_a_member(reason: Reason, text: str, people: bool, several: int, minimal: bool) -> None:
-    found = {each.id: each for each in (incident(text, reason, number) for number in range(several))}
+def test_no_rendering_names_a_member(
+    reason: Reason, text: str, people: bool, explained: bool, several: int, minimal: bool
+) -> None:
+    found = {each.id: each for each in (incident(text, reason, number, explained) for number in range(several))}
     keys = [Notification(each, "quiet", reason, 1, 1) for each in found]
     for how in (Members.INITIALS, Members.HIDDEN, Members.FULL):
         style = Style(f"$value against $limit. Ask $member or {text}.")

@@ -48,6 +48,8 @@ EVIDENCES = st.builds(
     st.lists(st.builds(Contributor, TEXTS, TEXTS, FLOATS, FLOATS), max_size=2).map(tuple),
     st.none() | TEXTS,
     st.none() | st.builds(Drawn, TEXTS, TIMES, st.integers(0, 10**6), VALUES, LINES, VALUES, VALUES),
+    st.none() | FLOATS,
+    st.none() | TEXTS,
 )
 NOTICES = st.builds(
     Notice,

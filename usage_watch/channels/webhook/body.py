@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from usage_watch.channels.posting import encoded, written_instant
-from usage_watch.core.entry import AFTERWARDS, goes_on
+from usage_watch.core.entry import AFTERWARDS, WHY, goes_on
 from usage_watch.core.message import Delivery, Evidence, Notice
 from usage_watch.core.plain import plain
 
@@ -69,7 +69,7 @@ def _incident(notice: Notice) -> Json:
 def _facts(notice: Notice) -> list[Json]:
     evidence = notice.evidence
     said = [("Note", notice.note), (AFTERWARDS, None if goes_on(notice) else evidence.after)]
-    said += [("Text", notice.text), *((fact.name, fact.value) for fact in evidence.facts)]
+    said += [("Text", notice.text), (WHY, evidence.why), *((fact.name, fact.value) for fact in evidence.facts)]
     return [{"name": name, "value": value} for name, value in said if value is not None]
 
 
@@ -103,7 +103,13 @@ def _least(notice: Notice) -> Notice:
         note=None,
         text=None,
         evidence=replace(
-            evidence, unit=_cut(evidence.unit), summary=_cut(evidence.summary), facts=(), contributors=(), after=None
+            evidence,
+            unit=_cut(evidence.unit),
+            summary=_cut(evidence.summary),
+            facts=(),
+            why=None,
+            contributors=(),
+            after=None,
         ),
     )
 
