@@ -419,3 +419,10 @@ def test_runs_stand_further_apart_than_the_gap_and_hold_every_episode(
 @given(STATES)
 def test_the_helper_reads_states_as_it_writes_them(states: str) -> None:
     assert spelled(findings(states)) == states
+
+
+@pytest.mark.parametrize(("newest", "peak"), [(False, 1), (True, 4)])
+def test_what_speaks_of_its_newest_breach_does_not_speak_of_its_worst(newest: bool, peak: int) -> None:
+    found = replace(findings(".22.2h"), values=np.array([0.0, 9.0, 5.0, 0.0, 3.0, 0.0]), newest=newest)
+    [episode] = fold(found, 1, 2)
+    assert episode.peak == peak

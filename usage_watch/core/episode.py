@@ -86,6 +86,8 @@ class Findings:
     """Why an episode that is still open at the last bucket closes there; None where it goes on."""
     quiet: bool = False
     """Whether the end of an episode is no news to people."""
+    newest: bool = False
+    """Whether it speaks of its newest breach: what was expected earlier is no news, however bad it looked."""
 
     def states(self) -> NDArray[np.int8]:
         """What may be used of each bucket: the direction rule, in its only place.
@@ -120,7 +122,7 @@ class Episode:
     rank: int
     """The highest level that `for` adjacent buckets stood at."""
     peak: int
-    """The bucket in breach that stood furthest beyond its limit."""
+    """The bucket in breach that it speaks of: that which stood furthest beyond its limit, or the newest."""
 
 
 def fold(findings: Findings, for_buckets: int, resolve_buckets: int) -> list[Episode]:
@@ -180,9 +182,14 @@ def _walk(
 
 
 def _peak(findings: Findings, states: NDArray[np.int8], first: int, last: int) -> int:
-    """The bucket of the highest level, and among those the one furthest beyond its limit; the oldest of equals."""
+    """The bucket of the highest level, and among those the one furthest beyond its limit; the oldest of equals.
+
+    The last of them, where findings speak of their newest.
+    """
     span = slice(first, last + 1)
     ranks = np.where(states[span] == State.BREACH, findings.ranks[span], 0)
+    if findings.newest:
+        return first + int(np.flatnonzero(ranks == ranks.max())[-1])
     measure = findings.values if findings.scores is None else findings.scores
     beyond = np.abs(measure[span] - (findings.limits[span] if findings.scores is None else 0.0))
     return first + int(np.argmax(np.where(ranks == ranks.max(), beyond, -1.0)))

@@ -143,6 +143,7 @@ def _found(
         period_at=page.span.start_at,
         closed=report(page, column, rule.unit) if page.over else None,
         quiet=True,
+        newest=True,
         page=page,
         column=column,
         days=days,
