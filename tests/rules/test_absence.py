@@ -38,6 +38,11 @@ def test_how_it_stands_is_how_long_nothing_was_used() -> None:
     assert rule().latest(one(feed_history({"": [0, 0, 0, 0, 0]}))) is None
 
 
+def test_of_nothing_there_is_no_sum() -> None:
+    found = one(feed_history({"": [5, 0, 0, 0, 0]}))
+    assert rule().whole(found, int(at(1).timestamp()), int(at(5).timestamp())) is None
+
+
 # ---- a total ---------------------------------------------------------------------------------------------------------
 
 
