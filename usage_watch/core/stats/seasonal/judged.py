@@ -1,0 +1,193 @@
+"""What the seasonal rule found, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from usage_watch.core.series import Flags, Floats, Ints
+from usage_watch.core.stats.seasonal.deviance import edge
+from usage_watch.core.stats.seasonal.noise import DOWN, UP, untamed
+from usage_watch.core.stats.seasonal.profile import SEEN_TWO_WEEKS
+from usage_watch.core.stats.seasonal.tuning import Tuning
+
+NO_WINDOW = -1
+
+
+class Basis(StrEnum):
+    """From what the usual was known."""
+
+    NOTHING = "nothing"
+    """Too little history: nothing is scored."""
+    CLASS = "class"
+    """The hour of the day, workdays and weekends apart (of days: workday or weekend); under two weeks of history."""
+    SLOT = "slot"
+    """The hour of the week (of days: the day of the week), leaning on the class where it was seen seldom."""
+
+
+class Cause(IntEnum):
+    """Why usage is judged by a new level from a bucket on."""
+
+    SAID = 1
+    """A human's answer."""
+    SUSTAINED = 2
+    """Usage has been out of the usual on one side for days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One side of one bucket of a series: what its highest score says. Counts are sums over the window."""
+
+    score: float
+    buckets: int
+    """Length of the window, which ends with the bucket."""
+    came: float
+    """What is known to have come; more may come while a bucket is not settled."""
+    expected: float
+    low: float
+    high: float
+    """The usual range: where the score of that window would reach the asked one."""
+    basis: Basis
+    weeks: float
+    """Weeks of buckets that the usual was learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The scores of some buckets, and what is needed to say why. Arrays (n, series) but for those by day."""
+
+    tuning: Tuning
+    counts: Floats
+    scores: Floats
+    """Up and down: shape (2, n, series). At least 0, and 0 where nothing was scored; nothing beyond 0 without news."""
+    windows: NDArray[np.int8]
+    """Which of the tuning's windows won: shape (2, n, series); -1 where the score is 0."""
+    settled: Flags
+    """Whether all buckets of the longest window are settled: later numbers change nothing. Shape (n, series)."""
+    usual: Floats
+    """What was expected of each bucket."""
+    low: Floats
+    """The same against which too little is judged."""
+    shifts: NDArray[np.int8]
+    """The `Cause` at each bucket that is the first to be judged by a new level, 0 elsewhere."""
+    days: Ints
+    """Index of each bucket's day in the arrays by day. Shape (n,)."""
+    spreads: Floats
+    """Learned noise: shape (days, windows, series)."""
+    slopes: Floats
+    """Of the tails: shape (days, windows, 2, series)."""
+    learned: Floats
+    """Days of buckets that were learned: shape (days, series); 0 where nothing is scored yet."""
+    before: Floats
+    """Counts and expectations of the buckets before the first, up to the longest window: shape (3, longest, series)."""
+
+    @classmethod
+    def blank(cls, tuning: Tuning, counts: Floats, days: list[slice]) -> Judged:
+        """Room for what will be found of buckets on these days."""
+        n, series = counts.shape
+        windows = len(tuning.windows)
+        return cls(
+            tuning=tuning,
+            counts=counts,
+            scores=np.empty((2, n, series)),
+            windows=np.empty((2, n, series), dtype=np.int8),
+            settled=np.empty((n, series), dtype=bool),
+            usual=np.empty((n, series)),
+            low=np.empty((n, series)),
+            shifts=np.zeros((n, series), dtype=np.int8),
+            days=np.repeat(np.arange(len(days)), [rows.stop - rows.start for rows in days]),
+            spreads=np.empty((len(days), windows, series)),
+            slopes=np.empty((len(days), windows, 2, series)),
+            learned=np.empty((len(days), series)),
+            before=np.empty((3, tuning.longest, series)),
+        )
+
+    def of_day(self, day: int, rows: slice) -> Judged:
+        """The part of one day, of whose arrays by day only that day's is left; all are views."""
+        return self._cut(rows, slice(None), day)
+
+    def of_series(self, series: slice) -> Judged:
+        """The part of some series; all are views."""
+        return self._cut(slice(None), series, slice(None))
+
+    def _cut(self, rows: slice, series: slice, day: int | slice) -> Judged:
+        return Judged(
+            tuning=self.tuning,
+            counts=self.counts[rows, series],
+            scores=self.scores[:, rows, series],
+            windows=self.windows[:, rows, series],
+            settled=self.settled[rows, series],
+            usual=self.usual[rows, series],
+            low=self.low[rows, series],
+            shifts=self.shifts[rows, series],
+            days=self.days[rows],
+            spreads=self.spreads[day, ..., series],
+            slopes=self.slopes[day, ..., series],
+            learned=self.learned[day, ..., series],
+            before=self.before[..., series],
+        )
+
+    @property
+    def rebased(self) -> Flags:
+        """Which buckets are the first to be judged by a new level. Shape (n, series)."""
+        return self.shifts > 0
+
+    def shifted_at(self, bucket: int, series: int) -> Cause | None:
+        """Why a bucket is the first to be judged by a new level; None where it is not."""
+        cause = int(self.shifts[bucket, series])
+        return Cause(cause) if cause else None
+
+    def basis(self, bucket: int, series: int) -> Basis:
+        """From what the usual of a bucket was known."""
+        learned = self.learned[self.days[bucket], series]
+        if not learned:
+            return Basis.NOTHING
+        return Basis.SLOT if learned >= SEEN_TWO_WEEKS else Basis.CLASS
+
+    def finding(self, bucket: int, series: int, side: int, score: float) -> Finding:
+        """What stands behind a score above 0: `score` is the one whose edges are the usual range."""
+        index = int(self.windows[side, bucket, series])
+        buckets = self._reach(bucket, series, self.tuning.windows[index].buckets)
+        came, usual, low = (float(self._sum(rows, bucket, series, buckets)) for rows in range(3))
+        bottom, top = self._edges(np.array([usual]), np.array([low]), np.array([bucket]), series, index, score)
+        return Finding(
+            score=float(self.scores[side, bucket, series]),
+            buckets=buckets,
+            came=came,
+            expected=low if side == DOWN else usual,
+            low=float(bottom[0]),
+            high=float(top[0]),
+            basis=self.basis(bucket, series),
+            weeks=float(self.learned[self.days[bucket], series]) / 7,
+        )
+
+    def band(self, rows: slice, series: int, score: float) -> tuple[Floats, Floats]:
+        """The usual range of single buckets at a score, to be drawn: low and high, shape (n,)."""
+        buckets = np.arange(len(self.days))[rows]
+        return self._edges(self.usual[rows, series], self.low[rows, series], buckets, series, 0, score)
+
+    def _edges(
+        self, usual: Floats, low: Floats, buckets: Ints, series: int, index: int, score: float
+    ) -> tuple[Floats, Floats]:
+        days, window = self.days[buckets], self.tuning.windows[index]
+        noise = self.spreads[days, index, series]
+        slopes = self.slopes[days, index, :, series]
+        up = untamed(np.full(len(days), score * window.up.scale), slopes[:, UP])
+        down = untamed(np.full(len(days), score * window.down.scale), slopes[:, DOWN])
+        return edge(low, noise, window.down.spread, -down), edge(usual, noise, window.up.spread, up)
+
+    def _reach(self, bucket: int, series: int, buckets: int) -> int:
+        """Buckets of a window that ends with `bucket`: none before the last new level."""
+        first = max(0, bucket + 1 - buckets)
+        renewed = np.flatnonzero(self.shifts[first : bucket + 1, series])
+        return bucket + 1 - first - int(renewed[-1]) if len(renewed) else buckets
+
+    def _sum(self, what: int, bucket: int, series: int, buckets: int) -> Floats:
+        rows = (self.counts, self.usual, self.low)[what]
+        first = bucket + 1 - buckets
+        earlier = self.before[what, first:, series] if first < 0 else self.before[what, :0, series]
+        total: Floats = rows[max(first, 0) : bucket + 1, series].sum() + earlier.sum()
+        return total
