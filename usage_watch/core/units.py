@@ -162,10 +162,16 @@ def percent(share: float) -> str:
     return f"{_plain(f'{value:.2g}' if abs(value) < 10 else f'{value:.0f}')} %"
 
 
+SECONDS = "s"
+"""The unit of a value that is a duration."""
+
+
 def quantity(value: float, unit: str) -> str:
-    """A count with its unit: `12,345 credits`, `1 query`, `63 %`."""
+    """A count with its unit: `12,345 credits`, `1 query`, `63 %`; seconds as the duration that they are: `41 min`."""
     if unit == "%":
         return percent(value / 100)
+    if unit == SECONDS:
+        return spell_duration(timedelta(seconds=value))
     return f"{number(value)} {_singular(unit) if value == 1 else unit}"
 
 

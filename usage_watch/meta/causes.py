@@ -25,6 +25,9 @@ MEMBER_GONE = "member_gone"
 
 AT_ONCE = timedelta()
 
+SCHEMA_DRIFT = rule_name("schema_drift", "Answers not as documented")
+"""Of feeds that cannot be read, and of what came with them and cannot be understood."""
+
 
 class Scope(Enum):
     """What one incident is about."""
@@ -127,7 +130,7 @@ CAUSES: tuple[Cause, ...] = (
         healed="The analytics API is switched on again",
     ),
     Cause(
-        rule=rule_name("schema_drift", "Answers not as documented"),
+        rule=SCHEMA_DRIFT,
         faults=frozenset({DRIFT}),
         attempts=2,
         levels={Severity.WARNING: AT_ONCE},

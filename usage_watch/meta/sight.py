@@ -30,3 +30,5 @@ class Sight:
     """By rule id, how many series its `max_series` leaves out."""
     unworded: Mapping[str, str] = field(default_factory=dict)
     """By rule id, why its title or text cannot be filled; those that can be are left out."""
+    unread_bands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By dataset, the duration bands of lately whose names nobody can read, of those that rules ask for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from usage_watch.core.message import Evidence, Fact, Severity
 from usage_watch.core.series import DAY, HOUR, Feed
 from usage_watch.core.settling import STALE_AFTER
 from usage_watch.core.units import from_epoch, number, quantity, spell_duration, to_epoch
+from usage_watch.meta.causes import SCHEMA_DRIFT
 from usage_watch.meta.sight import Sight
 from usage_watch.meta.telling import Reader, evidence, happening, listed, rule_name
 
@@ -28,6 +30,7 @@ def happenings(sight: Sight, reader: Reader) -> Iterator[Happening]:
     yield from _holes(sight, reader)
     yield from _left_out(sight, reader)
     yield from _unworded(sight, reader)
+    yield from _unread(sight, reader)
 
 
 def _stale(sight: Sight, reader: Reader) -> Iterator[Happening]:
@@ -128,6 +131,31 @@ def _unworded(sight: Sight, reader: Reader) -> Iterator[Happening]:
             after="Its words can be filled in again, or the rule is gone, or had no alert for 90 days.",
         )
         yield happening(UNWORDED, {"Rule": rule_id}, Severity.WARNING, reader.now, None, seen)
+
+
+def _unread(sight: Sight, reader: Reader) -> Iterator[Happening]:
+    """One of each dataset, of all its names. Nothing tells since when."""
+    for dataset, labels in sight.unread_bands.items():
+        names = [json.dumps(label, ensure_ascii=False) for label in labels]
+        if names:
+            bands = f"{quantity(len(names), 'duration bands')} with a name that says no time"
+            seen = _today(
+                reader,
+                unit="duration bands",
+                value=len(names),
+                summary=f"{bands}: {listed(names)}; what holds such tasks is not judged",
+                facts=(
+                    Fact("What to do", f"Write under `bands` in the rules file how long they took: {_named(names[0])}"),
+                    Fact("Or", f"{names[0]}: off, if it is none that should count; `usage-watch check` lists them all"),
+                    Fact("What it means", "Rules on how long tasks take wait: nothing fires on it, and nothing ends"),
+                ),
+                after="All bands of the last days can be read, or no rule asks for them any more.",
+            )
+            yield happening(SCHEMA_DRIFT, {"Dataset": dataset}, Severity.WARNING, reader.now, None, seen)
+
+
+def _named(name: str) -> str:
+    return f"bands: {{{name}: [1m, 5m]}}, with its own times; [1h] for all that took longer"
 
 
 def _today(reader: Reader, *, unit: str, value: float, summary: str, facts: tuple[Fact, ...], after: str) -> Evidence:

@@ -1,13 +1,13 @@
-"""What threshold and zscore have in common: they judge a total or a share over a trailing window."""
+"""What threshold and zscore have in common: they judge a statistic of a series over a trailing window."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Final
 
 import numpy as np
 from pydantic import Field
@@ -15,71 +15,39 @@ from pydantic import Field
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.episode import Findings
 from usage_watch.core.message import Drawn, Evidence, Fact
-from usage_watch.core.selection import Selected
-from usage_watch.core.series import FeedHistory, Flags, Floats, Ints
+from usage_watch.core.selection import MEMBER
+from usage_watch.core.series import FeedHistory, Floats, History
 from usage_watch.core.stats.rolling import Scores
-from usage_watch.core.stats.windows import all_true, trailing_sum
-from usage_watch.core.units import Duration, number, quantity, spell_duration
+from usage_watch.core.units import (
+    SECONDS,
+    Duration,
+    format_duration,
+    number,
+    percent,
+    quantity,
+    spell_duration,
+    to_epoch,
+)
 from usage_watch.rules.common import FileDefaults, Problem, Rule, buckets
 from usage_watch.rules.drawing import POINTS, drawn, where_known
-from usage_watch.rules.evidence import around, week_before
+from usage_watch.rules.evidence import WEEK, around, week_before
+from usage_watch.rules.measured import Measured, measure, measure_tasks, unread_bands
+from usage_watch.rules.statistic import (
+    DURATION_AXIS,
+    OF_DURATIONS,
+    AnyStatistic,
+    ShareOver,
+    Statistic,
+    is_of_tasks,
+    is_percent,
+    is_time,
+    least_tasks,
+)
 
-
-class Statistic(StrEnum):
-    """What is judged of a series."""
-
-    TOTAL = "total"
-    """The sum of its counts."""
-    SHARE = "share"
-    """Its part of the dataset's total for the same members, in percent."""
-
-
-LATER_STATISTICS = frozenset({"mean", "p50", "p90", "p95", "p99", "share_over"})
-"""Statistics of the contract that are not built yet: those of task_durations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A statistic of one series over trailing windows. All arrays have shape (n,)."""
-
-    labels: Mapping[str, str]
-    starts: Ints
-    """Start of each window's last bucket, epoch seconds."""
-    values: Floats
-    counts: Ints
-    """Of each window's last bucket alone."""
-    known: Flags
-    """Whether every bucket of the window was fetched."""
-    settled: Flags
-    """Whether every bucket of the window is settled."""
-    enough: Flags
-    """Whether there was enough to judge; an empty or thin window is clear."""
-    grows: bool
-    """Whether late numbers can only raise it."""
-
-
-def measure(
-    history: FeedHistory, watched: Sequence[Selected], statistic: Statistic, window: int, min_total: float
-) -> list[Measured]:
-    """Measure each series of a rule over windows of `window` buckets; below `min_total` a share says nothing."""
-    measured = []
-    for series in watched:
-        sums = trailing_sum(series.counts, window).astype(np.float64)
-        totals = trailing_sum(series.totals, window).astype(np.float64)
-        is_share = statistic == Statistic.SHARE
-        measured.append(
-            Measured(
-                labels=series.labels,
-                starts=history.starts,
-                counts=series.counts,
-                values=np.divide(100 * sums, totals, out=np.zeros_like(sums), where=totals > 0) if is_share else sums,
-                known=all_true(series.known, window),
-                settled=all_true(history.settled & series.known, window),
-                enough=totals >= max(min_total, 1) if is_share else np.ones(len(sums), dtype=bool),
-                grows=not is_share,
-            )
-        )
-    return measured
+LATELY: Final = timedelta(days=7)
+"""For so long after its last task a band that nobody knows is told of."""
+_SCALES: Final = ((10_800, 3600, "hours"), (180, 60, "minutes"), (0, 1, "seconds"))
+"""From which limit on, in seconds, a picture counts in what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,35 +63,74 @@ class MeasuredFindings(Findings):
 class MeasuredRule(Rule):
     """A rule that judges a statistic over a trailing window, bucket by bucket."""
 
-    statistic: Statistic = Statistic.TOTAL
-    """`total`, or `share`: the part of the dataset's total, in percent."""
+    statistic: AnyStatistic = Statistic.TOTAL
+    """`total`, or `share` of the dataset's total, in percent. Of task durations also `mean`, `p50`, `p90`, `p95`,
+    `p99`, or `{share_over: 15m}`: the part of the tasks that took longer, in percent."""
     window: Duration | None = None
     """The trailing sum over this long is judged; one bucket by default."""
-    min_total: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0
-    """A share of less than this total says nothing."""
-
-    later_values: ClassVar[Mapping[str, frozenset[str]]] = {"statistic": LATER_STATISTICS}
+    min_total: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] | None = None
+    """A share of less than this total says nothing (0), or fewer tasks than this (20; of `p99` 100)."""
 
     @abstractmethod
-    def judge_one(self, measured: Measured, first: int) -> Findings:
-        """Judge one series' buckets from the index `first` on."""
+    def judge_all(self, series: Sequence[Measured], first: int, defaults: FileDefaults) -> list[Findings]:
+        """Judge the buckets of all series from the index `first` on."""
 
     def durations(self) -> dict[str, timedelta | None]:
         return {**super().durations(), "window": self.window}
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()
-        if self.min_total and self.statistic != Statistic.SHARE:
-            yield Problem(("min_total",), "belongs to `statistic: share`; leave it out for totals")
+        if self.min_total and self.statistic == Statistic.TOTAL:
+            yield Problem(("min_total",), "belongs to `statistic: share`, or of durations; leave it out for totals")
         known = DATASETS.get(self.dataset)
         if self.window_buckets > 1 and known is not None and not known.additive:
             never = f"cannot sum {self.dataset} over several days: a member counts on each; leave it out"
             yield Problem(("window",), never)
+        if is_of_tasks(self.statistic):
+            yield from self._not_of_tasks()
+
+    def _not_of_tasks(self) -> Iterator[Problem]:
+        if self.dataset != OF_DURATIONS:
+            yield Problem(("statistic",), f"is of how long tasks took: write `dataset: {OF_DURATIONS}`, or `total`")
+            return
+        made = f"`{self._asked}` is made of all bands of {DURATION_AXIS}; leave it out"
+        for name in self.where:
+            if name.casefold() != MEMBER:
+                yield Problem(("where", name), f"leaves some tasks out, but {made}")
+        if self.for_each is not None and self.for_each.casefold() != MEMBER:  # which the source refuses by itself
+            yield Problem(("for_each",), f"splits tasks by how long they took, but {made}")
 
     def judge(self, history: FeedHistory, since: datetime, defaults: FileDefaults) -> list[Findings]:
-        first = int(np.searchsorted(history.starts, int(since.timestamp())))
-        series = measure(history, self.watched(history), self.statistic, self.window_buckets, self.min_total)
-        return [self.judge_one(measured, first) for measured in series]
+        first = int(np.searchsorted(history.starts, to_epoch(since)))
+        return self.judge_all(self._measured(history, defaults), first, defaults)
+
+    def _measured(self, history: FeedHistory, defaults: FileDefaults) -> list[Measured]:
+        if not self.is_of_tasks:
+            return measure(history, self.watched(history), self.statistic, self.window_buckets, self.min_total)
+        least = self._usual_least if self.min_total is None else self.min_total
+        member, window = self.selection.member, self.window_buckets
+        return [measure_tasks(history, member, self.statistic, window, least, defaults.bands)]
+
+    def leans_on(self, defaults: FileDefaults) -> list[str]:
+        if not self.is_of_tasks:
+            return super().leans_on(defaults)
+        named = [f"{name}: {low:g} to {high:g} s" for name, (low, high) in sorted(defaults.bands.items())]
+        return [*super().leans_on(defaults), *named]
+
+    def digest(self, defaults: FileDefaults) -> str:
+        if self.min_total is not None and self.min_total == self._usual_least:
+            return self.model_copy(update={"min_total": None}).digest(defaults)  # a default that is written out
+        return super().digest(defaults)
+
+    @property
+    def _usual_least(self) -> int:
+        """What `min_total` is where the rule does not say."""
+        return least_tasks(self.statistic) if self.is_of_tasks else 0
+
+    @property
+    def is_of_tasks(self) -> bool:
+        """Whether it judges how long tasks took."""
+        return is_of_tasks(self.statistic)
 
     @property
     def window_buckets(self) -> int:
@@ -140,15 +147,42 @@ class MeasuredRule(Rule):
         """How long the judged window is."""
         return timedelta(seconds=self.window_buckets * self.width)
 
+    @property
+    def judged_unit(self) -> str:
+        """The unit of what is judged: `credits`, `%`, or `s` for durations."""
+        if is_time(self.statistic):
+            return SECONDS
+        return "%" if is_percent(self.statistic) else self.unit
+
     def said(self, value: float) -> str:
-        """A measured value in words: `12,345 credits`, `63 % of credits`."""
-        if self.statistic == Statistic.SHARE:
-            return f"{number(value)} % of {self.unit}"
-        return quantity(value, self.unit)
+        """A measured value in words: `12,345 credits`, `63 % of credits`, `41 min`."""
+        if is_percent(self.statistic):
+            return f"{number(value)} {self._of_what}"
+        return quantity(value, self.judged_unit)
+
+    def plainly(self, value: float) -> str:
+        """The same without its unit, where that is known: `10,000`, `60 %`, `30 min`."""
+        if is_percent(self.statistic):
+            return percent(value / 100)
+        return quantity(value, SECONDS) if is_time(self.statistic) else number(value)
+
+    @property
+    def _of_what(self) -> str:
+        """What a percentage is of."""
+        if isinstance(self.statistic, ShareOver):
+            return f"% of {self.unit} over {spell_duration(self.statistic.share_over)}"
+        return f"% of {self.unit}"
+
+    @property
+    def _asked(self) -> str:
+        """The statistic as it is written."""
+        if isinstance(self.statistic, ShareOver):
+            return f"share_over: {format_duration(self.statistic.share_over)}"
+        return str(self.statistic)
 
     def whole(self, findings: Findings, start_at: int, end_at: int) -> float | None:
         known = DATASETS.get(self.dataset)
-        if self.statistic == Statistic.SHARE or known is None or not known.additive:
+        if self.statistic != Statistic.TOTAL or known is None or not known.additive:
             return None
         measured = _own(findings).measured
         first, end = np.searchsorted(measured.starts, (start_at, end_at))
@@ -157,10 +191,18 @@ class MeasuredRule(Rule):
     def latest(self, findings: Findings) -> str | None:
         measured = _own(findings).measured
         last = np.flatnonzero(measured.known)[-1:]
-        return self._in_span(float(measured.values[last[0]])) if len(last) else None
+        return self._in_span(measured, int(last[0])) if len(last) else None
 
-    def _in_span(self, value: float) -> str:
-        return f"{self.said(value)} in {spell_duration(self.span)}"
+    def _in_span(self, measured: Measured, place: int) -> str:
+        said, length = self.said(float(measured.values[place])), spell_duration(self.span)
+        if self.is_of_tasks and not measured.behind[place]:
+            return f"no {self.unit} in {length}"
+        least = "at least " if measured.at_least[place] else ""
+        return (
+            f"tasks took {least}{said} ({self._asked}) in {length}"
+            if is_time(self.statistic)
+            else f"{least}{said} in {length}"
+        )
 
     def words(
         self, findings: Findings, index: int, limits: Sequence[float], rank: int, against: str, facts: tuple[Fact, ...]
@@ -169,17 +211,25 @@ class MeasuredRule(Rule):
 
         `limits`: where each of the rule's levels stands at that bucket.
         """
-        value = float(findings.values[index])
+        measured = _own(findings).measured
+        place = len(measured.starts) - len(findings.starts) + index
+        earlier = place - WEEK // self.width
+        thin = earlier >= 0 and not measured.enough[earlier]
         return around(
             findings,
             index,
             self.span,
             dataset=self.dataset,
-            unit="%" if self.statistic == Statistic.SHARE else self.unit,
-            value=value,
+            unit=self.judged_unit,
+            value=float(findings.values[index]),
             limit=limits[rank - 1],
-            summary=f"{self._in_span(value)}, {against}",
-            facts=(*self.narrowed(), *facts, *week_before(findings, index, self.said)),
+            summary=f"{self._in_span(measured, place)}, {against}",
+            facts=(
+                *self.narrowed(),
+                *facts,
+                *_made_of(measured, place),
+                *(() if thin else week_before(findings, index, self.said)),
+            ),
             series=self._drawn(findings, index, limits),
         )
 
@@ -188,16 +238,37 @@ class MeasuredRule(Rule):
         measured, scored = own.measured, own.scored
         end = len(measured.starts) - len(findings.starts) + index + 1
         shown = slice(max(0, end - POINTS), end)
-        until = int(findings.starts[index]) + self.width
-        unit = f"% of {self.unit}" if self.statistic == Statistic.SHARE else self.unit
+        scale, unit = self._scale(limits)
+        # Of no tasks at all it cannot be said how long they took.
+        there = measured.known & (measured.behind > 0) if self.is_of_tasks else measured.known
+        usual = None if scored is None else usual_range(scored, shown)
         return drawn(
             f"{unit} in {spell_duration(self.span)}",
-            until,
+            int(findings.starts[index]) + self.width,
             self.width,
-            where_known(measured.values[shown], measured.known[shown]),
-            zip((level.severity for level in self.levels), limits, strict=True),
-            usual=None if scored is None else usual_range(scored, shown),
+            where_known(measured.values[shown] / scale, there[shown]),
+            zip((level.severity for level in self.levels), (limit / scale for limit in limits), strict=True),
+            usual=None if usual is None else (usual[0] / scale, usual[1] / scale),
         )
+
+    def _scale(self, limits: Sequence[float]) -> tuple[int, str]:
+        """By what the values of a picture are divided, and what they are then."""
+        if not is_time(self.statistic):
+            return 1, self._of_what if is_percent(self.statistic) else self.unit
+        size, name = next((size, name) for least, size, name in _SCALES if max(limits) >= least)
+        return size, f"{name} ({self._asked} of {self.unit})"
+
+
+def all_unread_bands(
+    rules: Iterable[Rule], history: History, defaults: FileDefaults, now: datetime
+) -> dict[str, list[str]]:
+    """By dataset, the bands of tasks of lately that keep rules from judging: nobody knows how long these took."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for rule in rules:
+        if isinstance(rule, MeasuredRule) and rule.is_of_tasks:
+            since, member = to_epoch(now - LATELY), rule.selection.member
+            found[rule.dataset].update(unread_bands(history[rule.feed], member, defaults.bands, since))
+    return {dataset: sorted(labels) for dataset, labels in found.items()}
 
 
 def _own(findings: Findings) -> MeasuredFindings:
@@ -206,7 +277,18 @@ def _own(findings: Findings) -> MeasuredFindings:
     return findings
 
 
+def _made_of(measured: Measured, place: int) -> Iterator[Fact]:
+    """How many tasks there were, and how many of each band: what the number was computed from."""
+    if measured.made_of:
+        there = ((label, int(counts[place])) for label, counts in measured.made_of.items())
+        parts = ", ".join(f"{label}: {number(count)}" for label, count in there if count)
+        yield Fact("Tasks", f"{number(measured.behind[place])}{f' ({parts})' if parts else ''}")
+
+
 def usual_range(scored: Scores, shown: slice) -> tuple[Floats, Floats]:
     """From where to where is usual: two standard deviations to each side, and never less than nothing."""
     center, reach = scored.centers[shown], 2 * scored.spreads[shown]
     return np.maximum(center - reach, 0), center + reach
+
+
+__all__ = ["Measured", "MeasuredFindings", "MeasuredRule", "Statistic", "all_unread_bands", "measure", "usual_range"]

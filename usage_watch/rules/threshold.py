@@ -1,8 +1,8 @@
-"""threshold: a count or a share over or under a fixed limit."""
+"""threshold: a count, a share or a duration over or under a fixed limit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,13 +10,15 @@ import numpy as np
 
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.message import Evidence, Fact
-from usage_watch.core.units import Percent, number, percent
-from usage_watch.rules.common import FileDefaults, Limit, Limits, Problem, Share, levels_of
-from usage_watch.rules.measure import Measured, MeasuredFindings, MeasuredRule, Statistic
+from usage_watch.core.units import Percent
+from usage_watch.rules.common import FileDefaults, Problem, levels_of
+from usage_watch.rules.limits import Limit, Limits, Seconds, Share
+from usage_watch.rules.measure import Measured, MeasuredFindings, MeasuredRule
+from usage_watch.rules.statistic import is_percent, is_time
 
 
 class ThresholdRule(MeasuredRule):
-    """Speaks when a count, or a share of the total, over a trailing window stands above or below a limit."""
+    """Speaks when a count, a share of the total or a duration of tasks over a window stands above or below a limit."""
 
     kind: Literal["threshold"]
     above: Limit | Limits | None = None
@@ -40,15 +42,27 @@ class ThresholdRule(MeasuredRule):
         if sorted(set(limits), reverse=self._sign < 0) != limits:
             order = "rise" if self._sign > 0 else "fall"
             yield Problem((name,), f"must {order} from info over warning to critical")
-        if self.statistic == Statistic.TOTAL and any(isinstance(limit, Share) for limit in limits):
-            yield Problem((name,), "is a share, but this rule judges totals: write a number, or add `statistic: share`")
-        if self.statistic == Statistic.SHARE and (max(limits, default=0) > 100 or (self._sign > 0 and 100 in limits)):
-            yield Problem((name,), "cannot be: no share is more than 100 %")
+        yield from self._of_another_kind(name, limits)
         if self._sign < 0 and 0 in limits:
             yield Problem((name,), "is 0, and nothing can be less; write the least that is normal")
         if self.clear_at is not None and self._sign * (self.clear_at - 100) > 0:
             side = "at most 100%" if self._sign > 0 else "at least 100%"
             yield Problem(("clear_at",), f"must be {side} of the lowest level, or the rule would end while it speaks")
+
+    def _of_another_kind(self, name: str, limits: Sequence[float]) -> Iterator[Problem]:
+        """Limits that are not what the statistic is: a number, a share or a duration."""
+        if is_time(self.statistic):
+            if not all(isinstance(limit, Seconds) for limit in limits):
+                yield Problem((name,), f"must be a duration, since `{self.statistic}` is one: write one such as 30m")
+            return
+        is_share = is_percent(self.statistic)
+        if any(isinstance(limit, Seconds) for limit in limits):
+            instead = "shares: write one such as 60%" if is_share else "totals: write a number, or add `statistic: p95`"
+            yield Problem((name,), f"is a duration, but this rule judges {instead}")
+        elif is_share and (max(limits, default=0) > 100 or (self._sign > 0 and 100 in limits)):
+            yield Problem((name,), "cannot be: no share is more than 100 %")
+        if not is_share and any(isinstance(limit, Share) for limit in limits):
+            yield Problem((name,), "is a share, but this rule judges totals: write a number, or add `statistic: share`")
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -63,7 +77,10 @@ class ThresholdRule(MeasuredRule):
         reach = self.window_buckets + self.for_buckets
         return since - timedelta(seconds=reach * self.width) - self.drawn_before
 
-    def judge_one(self, measured: Measured, first: int) -> Findings:
+    def judge_all(self, series: Sequence[Measured], first: int, defaults: FileDefaults) -> list[Findings]:
+        return [self._judge_one(measured, first) for measured in series]
+
+    def _judge_one(self, measured: Measured, first: int) -> Findings:
         """Judge with the sign turned so that more is always worse."""
         sign = self._sign
         limits = np.array([level.limit for level in self.levels])
@@ -89,9 +106,6 @@ class ThresholdRule(MeasuredRule):
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
         level = self.levels[rank - 1]
         side = "over" if self._sign > 0 else "under"
-        against = f"{side} the {level.severity} limit of {self._bare(level)}"
-        limits = Fact("Limits", ", ".join(f"{each.severity} {self._bare(each)}" for each in self.levels))
+        against = f"{side} the {level.severity} limit of {self.plainly(level.limit)}"
+        limits = Fact("Limits", ", ".join(f"{each.severity} {self.plainly(each.limit)}" for each in self.levels))
         return self.words(findings, index, [each.limit for each in self.levels], rank, against, (limits,))
-
-    def _bare(self, level: Level) -> str:
-        return percent(level.limit / 100) if self.statistic == Statistic.SHARE else number(level.limit)
