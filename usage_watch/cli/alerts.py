@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from usage_watch.cli.answering import expected, rebaseline
 from usage_watch.cli.common.because import compared_json, comparisons, print_compared
-from usage_watch.cli.common.incidents import explained, in_words, incident_json, is_open, print_all, urgent, what
+from usage_watch.cli.common.incidents import (
+    explained,
+    find,
+    in_words,
+    incident_json,
+    is_open,
+    print_all,
+    reminded_until,
+    urgent,
+    what,
+)
 from usage_watch.cli.common.orders import NOTHING, author, said, words_of
 from usage_watch.cli.common.printing import print_facts, print_json, print_table
 from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
 from usage_watch.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from usage_watch.cli.common.orders import Word
     from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
-    from usage_watch.store.alerts import AlertStore, Attempts, Decided
+    from usage_watch.store.alerts import Attempts, Decided
 
 
 class _Listing(Noun):
@@ -34,8 +46,14 @@ class _Listing(Noun):
 def alerts() -> None:
     """What was found: list the alerts, have one explained, or say that you know.
 
+    An anomaly can be answered, too: that it was expected, or that it is the new usual.
+
     `usage-watch alerts` alone is `usage-watch alerts list`.
     """
+
+
+for _answer in (rebaseline, expected):
+    alerts.add_command(_answer)
 
 
 @alerts.command("list")
@@ -87,7 +105,7 @@ def show(session: Session, id: str, as_data: bool) -> None:
     config, now = session.config(), open_clock().now()
     with session.reading(config) as database:
         store = AlertStore(database)
-        incident = _find(store, id)
+        incident = find(store, id)
         decisions, attempts = store.decisions_of(incident.id), store.attempts_of(incident.id)
         word = words_of(config, database, [incident], now)[incident.id]
         compared = comparisons(config, database, incident)
@@ -125,7 +143,7 @@ def ack(session: Session, id: str, note: str | None, by: str | None) -> None:
     reader = Reader(config.timezone, now)
     with session.writing(config) as database:
         store = AlertStore(database)
-        incident = _going_on(_find(store, id), reader)
+        incident = _going_on(find(store, id), reader)
         before = words_of(config, database, [incident], now).get(incident.id, NOTHING)
         SilenceStore(database).ack(Ack(incident.id, incident.rank, now, who, why))
     _print_acknowledged(in_words([incident], config, now)[0], before, reader)
@@ -143,30 +161,13 @@ def _going_on(incident: Incident, reader: Reader) -> Incident:
 
 
 def _print_acknowledged(incident: Incident, before: Word, reader: Reader) -> None:
-    from usage_watch.core.message import Severity
-
-    highest = incident.severity is Severity.CRITICAL
-    higher = "reaches a higher level" if highest else f"rises above {incident.severity}"
     facts = [
         ("Acknowledged", f"{incident.rule.id}: {what(incident)}"),
-        ("It means", f"no reminders until it {higher} or ends"),
+        ("It means", f"no reminders until {reminded_until(incident)}"),
     ]
     if before.known and before.ack is not None:
         facts.append(("Before", f"it was acknowledged already, {reader.moment(before.ack.at)} by {before.ack.author}"))
     print_facts(facts)
-
-
-def _find(store: AlertStore, id: str) -> Incident:
-    # Nothing is the beginning of the only one, too, but `"$ID"` of a variable that is not set means none.
-    found = store.incident(id) if id else None
-    if found is not None:
-        return found
-    every = (each.id for each in store.incidents(datetime.fromtimestamp(0, UTC)))
-    several = [each for each in every if id and (each.startswith(id) or each.removeprefix("inc_").startswith(id))]
-    if several:
-        shown = ", ".join(several[:3]) + (", …" if len(several) > 3 else "")
-        raise UsageError(f"{id!r} is the beginning of {len(several)} alerts; write more of it: {shown}.")
-    raise UsageError(f"There is no alert {id!r}; `usage-watch alerts list --history --since 2y` lists them all.")
 
 
 def _print_decisions(decisions: list[Decided], reader: Reader) -> None:

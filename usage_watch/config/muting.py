@@ -1,20 +1,21 @@
-"""`events` and `mute`: when the rules file wants quiet."""
+"""`events` and `mute`: when the rules file wants quiet, and what it says of days that are not as others."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
 
 from usage_watch.config.shapes import either, near
+from usage_watch.core.lessons import Lessons
 from usage_watch.core.mute import Mute
 from usage_watch.core.schedule import WEEKDAYS, Days, Weekly, clock
 from usage_watch.rules.common import Strict
-from usage_watch.rules.fields import Day
+from usage_watch.rules.fields import Day, Switch
 
 RULE_PATTERN = r"^[a-z0-9*:_-]{1,64}$"
 """A rule's id, or some."""
@@ -107,17 +108,20 @@ DayHours = Annotated[
 class Event(Strict):
     """Days on which usage is meant to be unusual."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"learn", "as"})
-    """Fields of the contract that are not built yet."""
-
     title: Annotated[str, Field(min_length=1, max_length=200)]
     """What it is called."""
     from_: Annotated[Day, Field(alias="from")]
     """Its first day, in the file's zone."""
     to: Day
     """Its last day."""
-    mute: list[Literal["threshold", "budget", "zscore", "absence", "burn", "forecast"]] = Field(default_factory=list)
+    mute: list[Literal["threshold", "budget", "zscore", "absence", "novelty", "burn", "forecast"]] = Field(
+        default_factory=list
+    )
     """What is not told meanwhile: kinds of rules, and the parts `burn` and `forecast` of budgets."""
+    as_: Annotated[Literal["weekend"] | None, Field(alias="as")] = None
+    """`weekend`: what is usual on these days is what is usual on a Sunday."""
+    learn: Switch = True
+    """`no`: these days teach nobody what is usual."""
 
     @field_validator("to")
     @classmethod
@@ -126,9 +130,27 @@ class Event(Strict):
             raise ValueError("is before `from`; write the last day, or a later one")
         return last
 
+    @property
+    def teaches(self) -> bool:
+        """Whether it says anything about what is usual."""
+        return self.as_ is not None or not self.learn
+
+    def days(self, zone: ZoneInfo) -> Days:
+        """When it is."""
+        return Days(self.from_, self.to, zone)
+
     def muted(self, zone: ZoneInfo) -> Mute:
         """When and what it mutes; nothing where it says no such thing."""
-        return Mute(Days(self.from_, self.to, zone), self.title, words=frozenset(self.mute))
+        return Mute(self.days(zone), self.title, words=frozenset(self.mute))
+
+
+def lessons(events: Iterable[Event], zone: ZoneInfo) -> Lessons:
+    """What events say about what is usual."""
+    teaching = [event for event in events if event.teaches]
+    return Lessons(
+        weekends=tuple(event.days(zone) for event in teaching if event.as_ is not None),
+        unlearned=tuple(event.days(zone) for event in teaching if not event.learn),
+    )
 
 
 class WeeklyMute(Strict):

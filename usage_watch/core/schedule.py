@@ -25,13 +25,18 @@ class Days:
     zone: ZoneInfo
 
     @property
+    def begins(self) -> datetime:
+        """When the first day begins."""
+        return midnight(self.first, self.zone)
+
+    @property
     def over_at(self) -> datetime:
         """When the last day ends."""
         return midnight(self.last + _DAY, self.zone)
 
     def in_force(self, now: datetime) -> bool:
         """Whether it is one of these days."""
-        return midnight(self.first, self.zone) <= now < self.over_at
+        return self.begins <= now < self.over_at
 
     def free_at(self, now: datetime) -> datetime:
         """The first instant from `now` on that is on none of these days."""
@@ -39,7 +44,7 @@ class Days:
 
     def begins_at(self, now: datetime) -> datetime | None:
         """The first instant from `now` on that is on one of these days; None where they are over."""
-        return max(now, midnight(self.first, self.zone)) if now < self.over_at else None
+        return max(now, self.begins) if now < self.over_at else None
 
 
 @dataclass(frozen=True, slots=True)

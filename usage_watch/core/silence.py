@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from usage_watch.core.incident import Incident
+from usage_watch.core.lessons import Expected, Rebased
 from usage_watch.core.mute import Mute
 from usage_watch.core.plain import plain
 from usage_watch.core.selection import fold_label
@@ -196,6 +197,10 @@ class Orders:
     """The latest of each incident, by its id."""
     mutes: Sequence[Mute] = ()
     """Those of the rules file."""
+    expected: Sequence[Expected] = ()
+    """What is not to be learned from."""
+    rebased: Sequence[Rebased] = ()
+    """What is the new normal."""
 
     @property
     def holds(self) -> Sequence[Silence | Mute]:

@@ -20,7 +20,8 @@ ORDER BY id <> :prefix LIMIT 2
 """
 _LATEST = """
 SELECT incident_id, rank, at, author, note FROM ack WHERE id IN (
-    SELECT max(id) FROM ack WHERE incident_id IN (SELECT value FROM json_each(?)) GROUP BY incident_id
+    SELECT max(ack.id) FROM ack LEFT JOIN answer ON answer.id = answer_id
+    WHERE ack.incident_id IN (SELECT value FROM json_each(?)) AND taken_back_at IS NULL GROUP BY ack.incident_id
 )
 """
 
@@ -76,7 +77,7 @@ class SilenceStore:
             )
 
     def acks(self, incident_ids: Collection[str]) -> dict[str, Ack]:
-        """The latest of each of these incidents that has any."""
+        """The latest of each of these incidents that has any; none that came with an answer that was taken back."""
         rows = self._db.query(_LATEST, (json.dumps(list(incident_ids)),))
         return {incident: Ack(incident, rank, moment(at), author, note) for incident, rank, at, author, note in rows}
 

@@ -6,22 +6,29 @@ import getpass
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from usage_watch.cli.common import answers
 from usage_watch.errors import UsageError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
+    from usage_watch.core.lessons import Answer
     from usage_watch.core.mute import Mute
     from usage_watch.core.silence import Ack, Silence
     from usage_watch.store.database import Database
 
 _LONGEST = 1_000
 """Characters of what somebody says."""
+TIME = "2026-11-23T18:00, or 2026-11-23T18:00Z"
+"""How a time is written."""
+_FURTHEST = timedelta(days=100 * 365)
+"""From now: what lies beyond was hardly meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,8 @@ class Word:
     """What the rules file holds it back by now."""
     mute_ends_at: datetime | None = None
     """When that ends; None where it never does."""
+    answer: Answer | None = None
+    """The latest about what is usual; it may have been taken back."""
 
 
 NOTHING = Word()
@@ -48,12 +57,13 @@ Words = Mapping[str, Word]
 
 def words_of(config: Config, database: Database, incidents: Sequence[Incident], now: datetime) -> Words:
     """What people said of these, and what the rules file does."""
+    from usage_watch.store.answers import AnswerStore
     from usage_watch.store.silences import SilenceStore
 
-    store = SilenceStore(database)
-    silences, acks = store.all(now), store.acks([incident.id for incident in incidents])
+    store, ids = SilenceStore(database), [incident.id for incident in incidents]
+    silences, acks, answered = store.all(now), store.acks(ids), AnswerStore(database).latest(ids)
     over_at = _over_at(database, list(acks))
-    words = (_word(each, acks.get(each.id), over_at.get(each.id)) for each in incidents)
+    words = (_word(each, acks.get(each.id), over_at.get(each.id), answered.get(each.id)) for each in incidents)
     found = zip(incidents, words, strict=True)
     return {each.id: _held(word, each, silences, config.mutes, now) if each.open else word for each, word in found}
 
@@ -63,8 +73,8 @@ def serious(incidents: Iterable[Incident], words: Words) -> bool:
     return any(each.severity != "info" and not words.get(each.id, NOTHING).known for each in incidents)
 
 
-def _word(incident: Incident, ack: Ack | None, over_at: datetime | None) -> Word:
-    return Word(ack, ack is not None and ack.stands(incident, over_at))
+def _word(incident: Incident, ack: Ack | None, over_at: datetime | None, answer: Answer | None) -> Word:
+    return Word(ack, ack is not None and ack.stands(incident, over_at), answer=answer)
 
 
 def _held(word: Word, incident: Incident, silences: Sequence[Silence], mutes: Sequence[Mute], now: datetime) -> Word:
@@ -89,7 +99,9 @@ def _over_at(database: Database, ids: Sequence[str]) -> dict[str, datetime]:
 
 def notes(word: Word, reader: Reader) -> Iterator[str]:
     """What a line says of it: `acknowledged by ana`, `silenced until 17:00 by bo`."""
-    if word.known and word.ack is not None:
+    if word.answer is not None and word.answer.stands:
+        yield answers.note(word.answer)
+    if word.known and word.ack is not None and not _comes_with(word.ack, word.answer):
         yield f"acknowledged by {word.ack.author}"
     if word.silence is not None:
         yield f"silenced until {reader.moment(word.silence.ends_at)} by {word.silence.author}"
@@ -97,12 +109,19 @@ def notes(word: Word, reader: Reader) -> Iterator[str]:
         yield f"muted {_until(word, reader)} by {word.mute.name}"
 
 
+def _comes_with(ack: Ack, answer: Answer | None) -> bool:
+    """Whether it was the answer that said it."""
+    return answer is not None and (answer.at, answer.author) == (ack.at, ack.author)
+
+
 def _until(word: Word, reader: Reader) -> str:
     return f"until {reader.moment(word.mute_ends_at)}" if word.mute_ends_at else "always"
 
 
-def facts(word: Word, reader: Reader) -> Iterator[tuple[str, str]]:
+def facts(word: Word, incident: Incident, reader: Reader) -> Iterator[tuple[str, str]]:
     """All that there is to it, as names and values."""
+    if word.answer is not None:
+        yield answers.fact(word.answer, incident, reader)
     if word.ack is not None:
         stands = "" if word.known else "; that was before it rose, ended or came again"
         said = f": {word.ack.note}" if word.ack.note else ""
@@ -114,10 +133,11 @@ def facts(word: Word, reader: Reader) -> Iterator[tuple[str, str]]:
         yield "Muted", f"{_until(word, reader)}: {word.mute.name}"
 
 
-def word_json(word: Word) -> dict[str, Any]:
+def word_json(word: Word, incident: Incident) -> dict[str, Any]:
     """For programs."""
     ack, silence = word.ack, word.silence
     return {
+        "answer": word.answer and answers.answer_json(word.answer, incident),
         "ack": ack and {"at": ack.at, "author": ack.author, "note": ack.note, "stands": word.known},
         "silence": silence
         and {"id": silence.id, "until": silence.ends_at, "author": silence.author, "reason": silence.reason},
@@ -133,6 +153,18 @@ def said(option: str, text: str) -> str:
     if len(text) > _LONGEST:
         raise UsageError(f"{option} is too long; say it in at most {_LONGEST:,} characters.")
     return readable(option, text)
+
+
+def moment(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """A time that somebody wrote, in `zone` where it names none; UsageError where it is no time."""
+    try:
+        at = datetime.fromisoformat(text)
+        at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{option} {text!r} is no time; write {TIME}.") from None
+    if abs(at - now) > _FURTHEST:
+        raise UsageError(f"{option} {text!r} is more than 100 years away; write {TIME}.")
+    return at
 
 
 def readable(what: str, text: str) -> str:
