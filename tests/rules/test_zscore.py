@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from pydantic import ValidationError
 from tests.core.builders import DAILY, HOURLY, at, feed_history, spelled
 from tests.rules.making import UTC_FILE, made, problems, ranks
 from usage_watch.core.episode import Findings, fold
+from usage_watch.core.lessons import Expected, Lessons, Rebased
 from usage_watch.core.message import Fact
-from usage_watch.core.series import DAY, FeedHistory, empty
+from usage_watch.core.schedule import Days
+from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, empty
+from usage_watch.rules.measure import MeasuredFindings
 
 DAYS = 24
 
@@ -307,13 +311,64 @@ def test_a_share_a_week_before_and_what_is_narrowed_are_said() -> None:
     fields: dict[str, Any] = {"bucket": "1d", "statistic": "share", "where": {"Model": "a"}}
     (found,) = judged(feed_history(counts, DAILY), **fields)
     evidence = zscore(**fields).evidence(found, 14, 2, UTC_FILE)
-    assert evidence.summary == "90 % of credits in 1 d, usually 3.68 to 16.3"
+    assert evidence.summary == "90 % of credits in 1 d, usually 3.7 % to 16 %"
     assert evidence.unit == "%"
     assert evidence.facts[0] == Fact("Counted", "Model a")
     assert evidence.facts[-1] == Fact("A week before", "10 % of credits")
 
 
-@pytest.mark.parametrize("found", [replace(newest([170]), scores=None), replace(newest([170]), usual=None)])
-def test_findings_without_a_score_are_no_zscores(found: Findings) -> None:
+def test_findings_without_a_score_are_no_zscores() -> None:
+    found = newest([170])
+    assert isinstance(found, MeasuredFindings)
     with pytest.raises(TypeError, match="have scores and what was usual"):
-        zscore(bucket="1d").evidence(found, 0, 2, UTC_FILE)
+        zscore(bucket="1d").evidence(replace(found, scored=None), 0, 2, UTC_FILE)
+
+
+# ---- what people said is usual ---------------------------------------------------------------------------------------
+
+
+def test_what_was_expected_is_not_learned() -> None:
+    history = feed_history({"": [100] * 10 + [115, 115, 115] + [100] * 5}, DAILY)
+
+    def center(lessons: Lessons) -> float:
+        (found,) = zscore(bucket="1d").judge(history, at(24 * 17), replace(UTC_FILE, lessons=lessons))
+        assert found.usual is not None
+        return float(found.usual[0])
+
+    assert center(Lessons()) > 103
+    assert center(Lessons(expected=[Expected("it", {}, at(24 * 10), at(24 * 13))])) == 100
+    assert center(Lessons(unlearned=[Days(at(240).date(), at(24 * 12).date(), ZoneInfo("UTC"))])) == 100
+
+
+def test_a_new_normal_is_clear_at_once_and_then_judged_by_itself() -> None:
+    values = [100] * 10 + [500] * 8 + [900]
+    defaults = replace(UTC_FILE, lessons=Lessons(rebased=[Rebased("it", {}, at(240), at(24 * 11 + 5))]))
+    (found,) = zscore(bucket="1d").judge(feed_history({"": values}, DAILY), at(240), defaults)
+    assert spelled(found) == "22......2"
+    (other,) = zscore(bucket="1d", id="other").judge(feed_history({"": values}, DAILY), at(240), defaults)
+    assert spelled(other)[:4] == "2222"
+
+
+# ---- shares and durations --------------------------------------------------------------------------------------------
+
+
+def test_a_share_is_judged_with_what_stands_behind_it() -> None:
+    """The same jump of a share, of few credits and of many."""
+    rule = made("zscore", statistic="share", where={"Model": "a"})
+    assert [level.limit for level in rule.levels] == [4, 6]
+    for behind, rank in ((10, 0), (1_000, 2)):
+        counts = {"": [behind] * 240, "Model=a": [behind // 5] * 239 + [behind // 2]}
+        (found,) = rule.judge(feed_history(counts), at(239), UTC_FILE)
+        assert ranks(found) == [rank]
+
+
+def test_durations_need_no_change_of_ten_seconds() -> None:
+    rule = made("zscore", dataset="task_durations", statistic="mean")
+    assert rule.digest(UTC_FILE) == made("zscore", dataset="task_durations", statistic="mean", min_change=0).digest(
+        UTC_FILE
+    )
+    bands = {"Task Duration=< 1 min": [900] * 239 + [100], "Task Duration=1-5 min": [100] * 239 + [900]}
+    history = feed_history({"": [1000] * 240, **bands}, Feed("task_durations", HOUR))
+    (found,) = rule.judge(history, at(239), UTC_FILE)
+    assert ranks(found) == [2]
+    assert rule.evidence(found, 0, 2, UTC_FILE).summary.startswith("tasks took 2 min 45 s (mean) in 1 h, usually ")

@@ -9,12 +9,10 @@ from pydantic import Field
 from usage_watch.rules.absence import AbsenceRule
 from usage_watch.rules.budget import BudgetRule
 from usage_watch.rules.common import FileDefaults, Problem, Rule, routes
+from usage_watch.rules.novelty import NoveltyRule
 from usage_watch.rules.threshold import ThresholdRule
 from usage_watch.rules.zscore import ZscoreRule
 
-AnyRule = Annotated[ThresholdRule | BudgetRule | ZscoreRule | AbsenceRule, Field(discriminator="kind")]
+AnyRule = Annotated[ThresholdRule | BudgetRule | ZscoreRule | AbsenceRule | NoveltyRule, Field(discriminator="kind")]
 
-LATER_KINDS = frozenset({"novelty"})
-"""Kinds of the contract that are not built yet."""
-
-__all__ = ["LATER_KINDS", "AnyRule", "FileDefaults", "Problem", "Rule", "routes"]
+__all__ = ["AnyRule", "FileDefaults", "Problem", "Rule", "routes"]

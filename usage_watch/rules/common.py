@@ -6,15 +6,17 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.episode import Findings, Level, Patience
+from usage_watch.core.incident import Incident
+from usage_watch.core.lessons import Lessons
 from usage_watch.core.message import NAMED, Evidence, Fact, Severity
 from usage_watch.core.selection import MEMBER, Choice, Selected, Selection, select
 from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
@@ -40,46 +42,6 @@ class Not(Strict):
 
 
 Where = dict[str, Patterns | Not]
-
-
-class Share(float):
-    """A number that was written with `%`."""
-
-
-def _limit(value: object) -> float:
-    if isinstance(value, str) and value.endswith("%"):
-        return Share(_finite(value[:-1].strip()))
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("write a number such as 5000, or a share such as 60%")
-    return _finite(value)
-
-
-def _finite(value: str | float) -> float:
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        raise ValueError("write a number such as 5000, or a share such as 60%") from None
-    if not 0 <= number < float("inf"):
-        raise ValueError("write a number from 0 up")
-    return number
-
-
-Limit = Annotated[
-    float,
-    PlainValidator(_limit),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]}),
-]
-
-
-class Limits(Strict):
-    """A limit for each severity that the rule shall speak at."""
-
-    info: Limit | None = None
-    """Worth knowing."""
-    warning: Limit | None = None
-    """Somebody should look today."""
-    critical: Limit | None = None
-    """Somebody should look now."""
 
 
 def levels_of(written: BaseModel | float | None) -> tuple[Level, ...]:
@@ -127,6 +89,13 @@ class FileDefaults:
     billing_day: int
     seats: Seats | None = None
     """What members may use of their own; None where the file does not say."""
+    bands: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Task durations whose names say nothing by themselves: from and to, in seconds; to infinity where it is open.
+
+    From 0 to 0 where nothing of it is to be counted.
+    """
+    lessons: Lessons = field(default_factory=Lessons)
+    """What people said about what is usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +116,6 @@ class Rule(Strict):
 
     algorithm: ClassVar[int] = 1
     """Raised when the kind's judging changes, so that only then old incidents are judged as another rule's."""
-    later: ClassVar[frozenset[str]] = frozenset()
-    """Fields of the contract that are not built yet; of those below, all but the value given."""
-    later_values: ClassVar[Mapping[str, frozenset[str]]] = {}
-    """Values, or keys inside of them, that are not built yet, by field."""
 
     id: Annotated[str, Field(pattern=NAME)]
     """Unique; the incident's identity: renaming makes a new rule."""
@@ -212,12 +177,30 @@ class Rule(Strict):
         """The same, and nothing is left out of it, unless `labels` ask for one series."""
         return self.judge(history, since, defaults)
 
+    def judge_speaking(
+        self, history: FeedHistory, since: datetime, defaults: FileDefaults, speaks_from: datetime
+    ) -> list[Findings]:
+        """The same as `judge`; what a kind finds may depend on when its rule was new."""
+        return self.judge(history, since, defaults)
+
+    def speaks_from(self, feed: FeedHistory) -> int:
+        """From when on a rule that is new speaks of a feed, epoch seconds: what ended before is history."""
+        return feed.frontier or int(feed.starts[feed.fetched][0])
+
+    def regarded(self, incidents: Sequence[Incident], stored: Sequence[Incident], new_rule: bool) -> Sequence[Incident]:
+        """The incidents of one series, as far as they are news; `stored` are those of it that were committed before."""
+        return incidents
+
     def patience(self, part: str | None) -> Patience:
         """What it takes to open and to end an episode of a part of it."""
         return Patience(self.for_buckets, self.resolve_buckets)
 
     def whole(self, findings: Findings, start_at: int, end_at: int) -> float | None:
         """What was counted in all between two instants (epoch seconds); None where no such sum is."""
+        return None
+
+    def afterwards(self, findings: Findings, end_at: int) -> str | None:
+        """What is to be said of an end, at an instant (epoch seconds): why it came, say; None for nothing."""
         return None
 
     def latest(self, findings: Findings) -> str | None:

@@ -1,0 +1,189 @@
+"""`method: seasonal`: what came at this hour of the week before, over several windows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from usage_watch.core.episode import Findings, Level
+from usage_watch.core.lessons import Lessons
+from usage_watch.core.series import Flags, Floats, Ints, Width
+from usage_watch.core.stats.seasonal import DOWN, UP, Cause, Judged, Usage, as_weekend, season_of
+from usage_watch.core.units import to_epoch
+from usage_watch.rules.common import FileDefaults
+from usage_watch.rules.measure import Measured, MeasuredFindings
+from usage_watch.rules.zscore.blocks import Asked, Block, judged_blocks
+from usage_watch.rules.zscore.options import Direction, worse
+
+_NEWEST = 4
+"""The newest part of a window, a quarter, must be out of the usual too: else it speaks of what is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is asked of the scores."""
+
+    rule: str
+    """Its id."""
+    levels: tuple[Level, ...]
+    width: Width
+    direction: Direction
+    asked: Asked
+    clear_at: float
+    """The score from which on it is not clear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeasonalFindings(MeasuredFindings):
+    """Findings that know from what the usual was known. Their limits are what is usual: edges take a search."""
+
+    blocks: Sequence[Block]
+    first: int
+    """Which of the series' buckets the first finding is of."""
+    column: int
+    """Which of the blocks' series it is."""
+
+    def place(self, index: int) -> tuple[Judged, int]:
+        """Where a finding's bucket was judged."""
+        row = self.first + index
+        block = next(each for each in self.blocks if row < each.rows.stop)
+        return block.judged, row - block.first
+
+    def renewed(self, index: int, stop: int) -> Cause | None:
+        """Why there was a new level at one of these buckets; None where there was none."""
+        places = (self.place(each) for each in range(index, min(stop, len(self.starts))))
+        causes = (judged.shifted_at(row, self.column) for judged, row in places)
+        return next((cause for cause in causes if cause is not None), None)
+
+
+def judge(terms: Terms, series: Sequence[Measured], first: int, defaults: FileDefaults) -> list[Findings]:
+    """Judge the buckets of all series from the index `first` on, at once."""
+    if not series:
+        return []
+    usage = _usage(terms, series, defaults.lessons)
+    season = season_of(usage.starts, terms.width, defaults.zone)
+    season = as_weekend(season, defaults.lessons.days_off(usage.starts, terms.width), terms.width)
+    blocks = list(judged_blocks(usage, season, terms.asked, first, terms.rule))
+    sheet = _Sheet.joined([_sheet(terms, block) for block in blocks], len(series))
+    return [_findings(terms, each, sheet, blocks, first, column) for column, each in enumerate(series)]
+
+
+def _usage(terms: Terms, series: Sequence[Measured], lessons: Lessons) -> Usage:
+    starts = series[0].starts
+    return Usage(
+        starts,
+        terms.width,
+        np.column_stack([each.counts for each in series]).astype(np.float64),
+        np.column_stack([each.settled for each in series]),
+        lessons.learnable_each(terms.rule, [each.labels for each in series], starts, terms.width),
+        _rebased(terms, series, lessons),
+    )
+
+
+def _rebased(terms: Terms, series: Sequence[Measured], lessons: Lessons) -> Ints | None:
+    """At the first bucket that is judged by a new normal, since when that is; None where there is none of it."""
+    found: Ints = np.zeros((len(series[0].starts), len(series)), dtype=np.int64)
+    for column, each in enumerate(series):
+        for said in lessons.rebases(terms.rule, each.labels):
+            found[np.searchsorted(each.starts, to_epoch(said.at)) :, column][:1] = to_epoch(said.since_at)
+    return found if found.any() else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What was found, in the rule's direction. Arrays of shape (n, series)."""
+
+    scores: Floats
+    """Below 0 for too little."""
+    values: Floats
+    """What came in the window that won; in the bucket alone, where none did."""
+    usual: Floats
+    """What was expected of it."""
+    lasting: Flags
+    """Whether the newest part of that window is out of the usual too."""
+    settled: Flags
+    """Whether anything was known to be usual, and no later number can change what was found."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Sheet], series: int) -> _Sheet:
+        """What was found of buckets that follow each other; nothing of no buckets."""
+        none = np.zeros((0, series))
+        whole = [np.concatenate([none, *(getattr(each, name) for each in parts)]) for name in cls.__slots__]
+        return cls(*whole[:3], *(each.astype(bool) for each in whole[3:]))
+
+
+def _sheet(terms: Terms, block: Block) -> _Sheet:
+    judged, rows = block.judged, slice(block.rows.start - block.first, block.rows.stop - block.first)
+    falls = _falls(terms.direction, judged.scores[:, rows])
+    values, usual = judged.counts[rows].copy(), np.where(falls, judged.low[rows], judged.usual[rows])
+    lasting = np.zeros(values.shape, dtype=bool)
+    won = np.where(falls, judged.windows[DOWN, rows], judged.windows[UP, rows])
+    for index, window in enumerate(judged.tuning.windows):
+        here = won == index
+        if here.any():
+            np.copyto(values, _within(judged, judged.counts, window.buckets, rows), where=here)
+            np.copyto(usual, _expected(judged, falls, window.buckets, rows), where=here)
+            newest = max(1, window.buckets // _NEWEST)
+            change = _within(judged, judged.counts, newest, rows) - _expected(judged, falls, newest, rows)
+            least = terms.asked.news.relative * _expected(judged, falls, newest, rows)
+            np.copyto(lasting, np.where(falls, -change, change) >= least, where=here)
+    return _Sheet(
+        np.where(falls, -judged.scores[DOWN, rows], judged.scores[UP, rows]),
+        values,
+        usual,
+        lasting,
+        judged.settled[rows] & (judged.learned[judged.days[rows]] > 0),
+    )
+
+
+def _falls(direction: Direction, scores: Floats) -> Flags:
+    """Whether it is too little that a bucket is judged for; `scores` of shape (2, n, series)."""
+    if direction is Direction.BOTH:
+        falls: Flags = scores[DOWN] > scores[UP]
+        return falls
+    return np.full(scores[UP].shape, direction is Direction.DOWN)
+
+
+def _within(judged: Judged, amounts: Floats, buckets: int, rows: slice) -> Floats:
+    """Sums over the windows that end with each of the rows; none reaches back over a new level."""
+    sums = np.vstack([np.zeros(amounts.shape[1]), np.cumsum(amounts, axis=0)])
+    ends = np.arange(rows.start, rows.stop)[:, np.newaxis] + 1
+    renewed = np.maximum.accumulate(np.where(judged.rebased, np.arange(len(amounts))[:, np.newaxis], 0), axis=0)
+    begins = np.maximum(np.maximum(ends - buckets, 0), renewed[rows])
+    within: Floats = sums[rows.start + 1 : rows.stop + 1] - np.take_along_axis(sums, begins, axis=0)
+    return within
+
+
+def _expected(judged: Judged, falls: Flags, buckets: int, rows: slice) -> Floats:
+    sums = (_within(judged, amounts, buckets, rows) for amounts in (judged.low, judged.usual))
+    return np.where(falls, *sums)
+
+
+def _findings(
+    terms: Terms, measured: Measured, sheet: _Sheet, blocks: Sequence[Block], first: int, column: int
+) -> Findings:
+    scores, usual = sheet.scores[:, column], sheet.usual[:, column]
+    height = np.where(sheet.lasting[:, column], np.abs(scores), 0)
+    ranks = np.searchsorted([level.limit for level in terms.levels], height, side="left").astype(np.int8)
+    return SeasonalFindings(
+        labels=measured.labels,
+        levels=terms.levels,
+        width=terms.width,
+        starts=measured.starts[first:],
+        ranks=ranks,
+        holding=(ranks == 0) & (height > terms.clear_at),
+        settled=sheet.settled[:, column],
+        # That there is enough of it again is known of a window only once all of it is settled.
+        grows=terms.direction is not Direction.DOWN,
+        worse=worse(terms.direction, ranks, scores),
+        values=sheet.values[:, column],
+        limits=usual,
+        scores=scores,
+        usual=usual,
+        measured=measured,
+        blocks=blocks,
+        first=first,
+        column=column,
+    )
