@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from usage_watch import meta
@@ -18,7 +19,8 @@ from usage_watch.core.decisions import decisions
 from usage_watch.core.episode import Findings, Run, fold, looks_over, runs
 from usage_watch.core.hello import Watch, greetings
 from usage_watch.core.incident import Explain, Gone, Happening, Incident, RuleRecord, close, ended_here, reconcile
-from usage_watch.core.message import Contributor, Evidence, Reason, RuleName
+from usage_watch.core.lookup import Lookup
+from usage_watch.core.message import Reason, RuleName
 from usage_watch.core.mute import Mute
 from usage_watch.core.plan import Plan, Routes, Terms, plan, taken_back
 from usage_watch.core.promise import Decision, Notification, Post, Told
@@ -26,6 +28,9 @@ from usage_watch.core.series import DAY, Feed, FeedHistory, History
 from usage_watch.core.silence import Orders
 from usage_watch.core.units import from_epoch, quantity, to_epoch
 from usage_watch.rules import FileDefaults, Rule, reasons
+from usage_watch.rules.explaining import explained
+from usage_watch.rules.lookups import lookups
+from usage_watch.rules.measure import all_unread_bands
 
 Named = TypeVar("Named", Happening, Incident)
 
@@ -51,6 +56,8 @@ class Ledger:
     """What was held back so far, and is not to be noted again."""
     strangers: AbstractSet[str] = frozenset()
     """Channels that were never greeted."""
+    lookups: Sequence[Lookup] = ()
+    """Whose hours were ever wanted for these incidents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +89,26 @@ class Outcome:
     """Ids of earlier posts that wait and are not to be sent any more."""
     next_at: datetime | None = None
     """When there may be something to say though nothing new is read; None where there is no such instant."""
+    lookups: tuple[Lookup, ...] = ()
+    """Whose hours to ask for, so that the next cycle can say who it comes from."""
 
 
 def wanted(
-    rules: Iterable[Rule], incidents: Iterable[Incident], desk: Desk, now: datetime, reach: timedelta = REACH
+    rules: Iterable[Rule],
+    incidents: Iterable[Incident],
+    desk: Desk,
+    now: datetime,
+    reach: timedelta = REACH,
+    lookups: Iterable[Lookup] = (),
 ) -> dict[Feed, datetime]:
     """Which buckets must be loaded to judge these rules, and to explain these incidents: each feed, from when on."""
     wants: dict[Feed, datetime] = {}
-    known = list(incidents)
+    known, looked_up = list(incidents), {each.incident_id: each for each in lookups}
     for rule in rules:
         found = [(rule.feed, rule.look_back(judged_from(rule, known, now, reach), desk.defaults))]
         if desk.says_why:
             own = (each for each in known if each.rule.id == rule.id and reasons.explainable(rule, each, now))
-            found += (want for each in own for want in reasons.wants(rule, each).items())
+            found += (want for each in own for want in reasons.wants(rule, each, looked_up.get(each.id)).items())
         for feed, since in found:
             wants[feed] = min(since, wants.get(feed, since))
     return wants
@@ -129,24 +143,29 @@ def assess(
     reach: timedelta = REACH,
 ) -> Outcome:
     """Judge the enabled rules over history, and the watcher itself by its sight; say what is new against the ledger."""
+    desk = replace(desk, defaults=_taught(desk.defaults, ledger.orders))
     by_rule: dict[str, list[Incident]] = defaultdict(list)
     for incident in ledger.incidents:
         by_rule[incident.rule.id].append(incident)
     records: list[RuleRecord] = []
     incidents: list[Incident] = []
+    looked_up = {each.incident_id: each for each in ledger.lookups}
+    explain = partial(explained, history=history, lookups=looked_up, zone=desk.form.zone, now=now)
     for rule in rules:
         feed, stored = history[rule.feed], by_rule.pop(rule.id, [])
         record = _record(rule, ledger.rules.get(rule.id), feed, desk.defaults, now)
         records.append(record)
         new_rule = record.speaks_from is not None and record != ledger.rules.get(rule.id)
         found = list(_incidents(rule, record, new_rule, feed, stored, desk, now, reach))
-        incidents += _explained_by_usage(rule, found, stored, history, now) if desk.says_why else found
+        incidents += explain(rule, found, stored) if desk.says_why else found
     records += _removed(ledger.rules.values(), {rule.id for rule in rules})
     orphans = [incident for its_own in by_rule.values() for incident in its_own]
     own = [incident for incident in orphans if incident.rule.kind == meta.KIND]
     incidents += [_without_rule(incident, now) for incident in orphans if incident.rule.kind != meta.KIND]
     left_out = {rule.id: rule.left_out(history[rule.feed]) for rule in rules}
-    sight = replace(sight, left_out=left_out, unworded=dict(_unworded(rules, incidents, desk.form, now)))
+    unread = all_unread_bands(rules, history, desk.defaults, now)
+    unworded = dict(_unworded(rules, incidents, desk.form, now))
+    sight = replace(sight, left_out=left_out, unworded=unworded, unread_bands=unread)
     incidents += _own_incidents(meta.happenings(sight, desk.form.zone, now), own, now)
     before = {incident.id: incident for incident in ledger.incidents}
     terms = Terms(desk.routes, desk.form.targets, desk.remind, replace(ledger.orders, mutes=desk.mutes))
@@ -154,8 +173,17 @@ def assess(
     incidents = _counted(incidents, planned.notifications)
     by_id = {rule.id: rule for rule in rules}
     outcome = _outcome(records, incidents, planned, terms, history, ledger, by_id, desk, now)
+    if desk.says_why:
+        told = {each.notification.incident_id for each in ledger.told if each.counts}
+        told |= {each.incident_id for each in planned.notifications}
+        outcome = replace(outcome, lookups=lookups(rules, incidents, told, ledger.lookups, history, now))
     instants = (planned.next_at, meta.next_at(sight, now))
     return replace(outcome, next_at=min((at for at in instants if at is not None), default=None))
+
+
+def _taught(defaults: FileDefaults, orders: Orders) -> FileDefaults:
+    """What the file says for all rules, and what people answered to alerts."""
+    return replace(defaults, lessons=defaults.lessons.with_answers(orders.expected, orders.rebased))
 
 
 def _without_rule(incident: Incident, now: datetime) -> Incident:
@@ -197,8 +225,7 @@ def _record(
     if not _read_up(feed, now):
         # The digest stays until it judges: what then closes, closes because the rule was changed.
         return RuleRecord(rule.id, digest if known is None else known.digest, None, removed=False)
-    speaks_from = feed.frontier or int(feed.starts[feed.fetched][0])
-    return RuleRecord(rule.id, digest, from_epoch(speaks_from), removed=False)
+    return RuleRecord(rule.id, digest, from_epoch(rule.speaks_from(feed)), removed=False)
 
 
 def _read_up(feed: FeedHistory, now: datetime) -> bool:
@@ -230,7 +257,8 @@ def _incidents(
     since = judged_from(rule, stored, now, reach)
     # Other rules may need more of the same feed; what one rule finds must not depend on them.
     own = feed.cut(to_epoch(rule.look_back(since, desk.defaults)))
-    judged, data_until = rule.judge(own, since, desk.defaults), feed.data_until
+    judged = rule.judge_speaking(own, since, desk.defaults, record.speaks_from)
+    data_until = feed.data_until
     happened = _by_fingerprint(
         happening for findings in judged for happening in _happenings(rule, findings, data_until, desk.defaults)
     )
@@ -242,36 +270,8 @@ def _incidents(
     before, explain = _by_fingerprint(stored), _explained(of_its_series, lambda: rule.left_out(own) > 0)
     for fingerprint in dict.fromkeys([*before, *happened]):
         found, known = happened[fingerprint], before[fingerprint]
-        yield from reconcile(found, known, since, record.speaks_from, new_rule, explain, now)
-
-
-def _explained_by_usage(
-    rule: Rule, found: Sequence[Incident], stored: Sequence[Incident], history: History, now: datetime
-) -> Iterator[Incident]:
-    """The incidents, and why those stand that a message would name, new ones first; of the rest stays what was said."""
-    before = {incident.id: incident.evidence for incident in stored}
-    open_to_it = [each for each in found if reasons.explainable(rule, each, now)]
-    chosen = {each.id for each in sorted(open_to_it, key=lambda each: _prominence(each, before))[: rule.max_incidents]}
-    for each in found:
-        found_now = reasons.because(rule, each, history) if each.id in chosen else None
-        if found_now is not None:
-            yield _saying(each, found_now.sentence, found_now.contributors)
-        else:
-            said = before.get(each.id, each.evidence)
-            yield _saying(each, said.why, said.contributors)
-
-
-def _saying(incident: Incident, why: str | None, contributors: tuple[Contributor, ...]) -> Incident:
-    evidence = incident.evidence
-    if (evidence.why, evidence.contributors) == (why, contributors):
-        return incident  # nearly all of them, which are long over
-    return replace(incident, evidence=replace(evidence, why=why, contributors=contributors))
-
-
-def _prominence(incident: Incident, before: Mapping[str, Evidence]) -> tuple[bool, float, int, float]:
-    evidence = incident.evidence
-    beyond = abs(evidence.value - evidence.limit)
-    return incident.id in before, -evidence.until_at.timestamp(), -incident.severity.weight, -beyond
+        whole = reconcile(found, known, since, record.speaks_from, new_rule, explain, now)
+        yield from rule.regarded(whole, known, new_rule)
 
 
 def _by_fingerprint(items: Iterable[Named]) -> dict[str, list[Named]]:
@@ -294,7 +294,8 @@ def _happening(rule: Rule, findings: Findings, run: Run, over: bool, defaults: F
     level = findings.levels[latest.rank - 1]
     evidence = rule.evidence(findings, latest.peak, latest.rank, defaults)
     if run.ended_at is not None:
-        evidence = replace(evidence, whole=rule.whole(findings, run.started_at, run.ended_at))
+        after = rule.afterwards(findings, run.ended_at) or evidence.after
+        evidence = replace(evidence, whole=rule.whole(findings, run.started_at, run.ended_at), after=after)
     return Happening(
         rule=_name(rule),
         labels=findings.labels,

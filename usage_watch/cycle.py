@@ -22,14 +22,16 @@ from usage_watch.core.series import Feed
 from usage_watch.core.silence import Orders
 from usage_watch.core.targetstate import TargetState
 from usage_watch.deliver import Delivered, Dispatch
-from usage_watch.fetch import Asking, Fetched, Progress, fetch, seen_at, silent
+from usage_watch.fetch import Asking, Fetched, Progress, fetch, look_up, seen_at, silent
 from usage_watch.meta import Sight
 from usage_watch.rules import Rule
 from usage_watch.source.client import AnalyticsClient
 from usage_watch.source.sync import next_due
 from usage_watch.store.alerts import AlertStore
+from usage_watch.store.answers import AnswerStore
 from usage_watch.store.database import Database
 from usage_watch.store.history import HistoryStore
+from usage_watch.store.lookups import LookupStore
 from usage_watch.store.outbox import Outbox
 from usage_watch.store.silences import SilenceStore
 from usage_watch.store.targets import TargetStore
@@ -94,13 +96,19 @@ class Cycle:
             # A clock that jumped ahead must not make anything due, a reminder say.
             self._ahead = now - seen_at(self._client, now)
         at = now - self._ahead
-        outcome = self._judge(at) if self._is_news(fetched, at) else replace(self._known, posts=())
+        # Where the source fails, whom to look up waits with all else.
+        looked_up = 0 if fetched.failures else self._look_up(now)
+        news = looked_up > 0 or self._is_news(fetched, at)
+        outcome = self._judge(at) if news else replace(self._known, posts=())
         delivered = self._dispatch.round(thorough=self._thorough)
         if self._has_turned(at):
             # That a channel fails, or is well again, is told at once, through another.
             outcome = self._judge(at, outcome.posts)
             delivered += self._dispatch.round(thorough=self._thorough)
-        return Summary(fetched, outcome, delivered, self._next(asking, outcome, now))
+        if self._thorough and not fetched.failures and self._look_up(now):
+            outcome = self._judge(at, outcome.posts)
+            delivered += self._dispatch.round(thorough=True)
+        return Summary(fetched, outcome, delivered, self._next(asking, fetched, outcome, now))
 
     def called(self) -> bool:
         """Whether another process has written something, a silence say, that this one is to heed."""
@@ -121,14 +129,15 @@ class Cycle:
         """load -> assess -> commit. `posted` is what this cycle has told already."""
         stores, self._called = self._stores, False
         ledger = load_ledger(stores, self._rules, self._desk, now)
-        wants = wanted(self._rules, ledger.incidents, self._desk, now)
+        wants = wanted(self._rules, ledger.incidents, self._desk, now, lookups=ledger.lookups)
         sight = load_sight(stores, self._config.feeds(), ledger, now)
         self._health = _health(sight.targets, now)
         found = assess(self._rules, stores.history.load(wants), ledger, self._desk, sight, now)
-        more = wanted(self._rules, [*ledger.incidents, *found.incidents], self._desk, now)
+        more = wanted(self._rules, [*ledger.incidents, *found.incidents], self._desk, now, lookups=ledger.lookups)
         if more != wants:  # what is new is told with its reason, for which more must be known
             found = assess(self._rules, stores.history.load(more), ledger, self._desk, sight, now)
-        stores.alerts.commit(found.incidents, found.rules, found.decisions, found.posts, now, found.recalled)
+        told = (found.incidents, found.rules, found.decisions, found.posts)
+        stores.alerts.commit(*told, now, found.recalled, found.lookups)
         self._judged = replace(found, posts=(*posted, *found.posts))
         return self._judged
 
@@ -136,13 +145,20 @@ class Cycle:
         """Whether it goes otherwise with a channel than when that was last judged."""
         return _health(self._stores.targets.states(now - SEEN_BACK), now) != self._health
 
-    def _next(self, asking: Asking, outcome: Outcome, now: datetime) -> datetime:
+    def _look_up(self, now: datetime) -> int:
+        """Ask for what is wanted once, so that it can be said who an alert comes from; how many members."""
+        stores = self._stores
+        return look_up(self._client, stores.history, stores.lookups, now, self._stop)
+
+    def _next(self, asking: Asking, fetched: Fetched, outcome: Outcome, now: datetime) -> datetime:
         states = [self._stores.history.state(feed) for feed in asking.feeds]
         poll_at = next_due(states, now, asking.poll_every)
         due_at = self._dispatch.next_due(self._clock.now())
         news_at = None if outcome.next_at is None else outcome.next_at + self._ahead
         turned_at = now if self._has_turned(now - self._ahead) else None
-        return min(at for at in (poll_at, due_at, news_at, turned_at) if at is not None)
+        waiting = [] if fetched.failures else self._stores.lookups.waiting(now)
+        lookup_at = min((max(now, each.retry_at or now) for each in waiting), default=None)
+        return min(at for at in (poll_at, due_at, news_at, turned_at, lookup_at) if at is not None)
 
 
 Health = tuple[tuple[str, bool, bool, bool, int], ...]
@@ -163,7 +179,9 @@ class Stores:
     def __init__(self, database: Database) -> None:
         self.history = HistoryStore(database)
         self.alerts = AlertStore(database)
+        self.lookups = LookupStore(database)
         self.silences = SilenceStore(database)
+        self.answers = AnswerStore(database)
         self.targets = TargetStore(database)
 
 
@@ -197,9 +215,11 @@ def load_ledger(stores: Stores, rules: Sequence[Rule], desk: Desk, now: datetime
     alerts, since = stores.alerts, now - REACH
     incidents = alerts.incidents(known_from(rules, alerts.incidents(now), desk, now))
     ids = [incident.id for incident in incidents]
-    orders = Orders(stores.silences.all(since), stores.silences.acks(ids))
+    silences, acks = stores.silences.all(since), stores.silences.acks(ids)
+    orders = Orders(silences, acks, expected=stores.answers.expected(), rebased=stores.answers.rebased())
     strangers = alerts.strangers({name: hello_id(name) for name in desk.form.targets})
-    return Ledger(alerts.rules(), incidents, alerts.told(ids), orders, alerts.held(ids), strangers)
+    lookups = stores.lookups.of(ids)
+    return Ledger(alerts.rules(), incidents, alerts.told(ids), orders, alerts.held(ids), strangers, lookups)
 
 
 def load_sight(stores: Stores, feeds: Sequence[Feed], ledger: Ledger, now: datetime) -> Sight:

@@ -9,12 +9,14 @@ from threading import Event
 
 from usage_watch import logs
 from usage_watch.core.feedstate import FeedState
+from usage_watch.core.lookup import Lookup
 from usage_watch.core.series import Feed
 from usage_watch.errors import SecretError
 from usage_watch.source.client import AnalyticsClient
 from usage_watch.source.errors import AnalyticsError, Fault, member_gone
 from usage_watch.source.sync import Window, poll_every_of, retry_after, wanted
 from usage_watch.store.history import HistoryStore
+from usage_watch.store.lookups import LookupStore
 
 CLOCKS_APART = timedelta(minutes=10)
 """How far the machine's clock may be ahead of the source's before the source's is trusted more."""
@@ -85,6 +87,42 @@ def fetch(
     return Fetched(asked, polled, new, changed, tuple(dict.fromkeys(failures)))
 
 
+def look_up(client: AnalyticsClient, history: HistoryStore, store: LookupStore, now: datetime, stop: Event) -> int:
+    """Ask for the hours of members that are wanted once; how many were asked for.
+
+    A member whom the source refuses is left out. Where it does not answer at all, what is left is tried again later,
+    and given up when it is no use any more. None of this is a poll: nobody is alerted to a failure of it.
+    """
+    asked = 0
+    for lookup in store.waiting(now):
+        if lookup.retry_at is not None and lookup.retry_at > now:
+            continue
+        for feed in lookup.feeds[lookup.asked :]:
+            if stop.is_set():
+                return asked
+            error = _asked_once(client, history, feed, lookup, now)
+            if error is not None and _everywhere(error):
+                for left in store.waiting(now):
+                    store.failed(left.incident_id, now + _wait(left.failures + 1, error))
+                logs.warning("lookup.failed", error=error)
+                return asked
+            store.asked(lookup.incident_id)
+            asked += 1
+        logs.event("lookup.done", incident=lookup.incident_id, members=len(lookup.feeds))
+    return asked
+
+
+def _asked_once(
+    client: AnalyticsClient, history: HistoryStore, feed: Feed, lookup: Lookup, now: datetime
+) -> AnalyticsError | SecretError | None:
+    try:
+        for reading in client.fetch(feed, lookup.from_at, lookup.until_at, now):
+            history.save(reading, seen_at(client, now))
+    except (AnalyticsError, SecretError) as error:
+        return error
+    return None
+
+
 def seen_at(client: AnalyticsClient, now: datetime) -> datetime:
     """When an answer was given: by the source's own clock where this machine's is well ahead of it.
 
@@ -144,15 +182,19 @@ def _everywhere(error: AnalyticsError | SecretError) -> bool:
     return isinstance(error, SecretError) or error.fault in whole
 
 
+def _wait(failures: int, error: AnalyticsError | SecretError, since: timedelta = timedelta()) -> timedelta:
+    if isinstance(error, SecretError):
+        return retry_after(failures, Fault.UNAUTHORIZED)
+    hint = error.retry_after
+    return retry_after(failures, error.fault, None if hint is None else hint + since)
+
+
 def _failed(
     history: HistoryStore, state: FeedState, error: AnalyticsError | SecretError, now: datetime, since: timedelta
 ) -> None:
     """`since`: how long ago it was `now`; a `Retry-After` counts from its answer."""
     fault = error.fault if isinstance(error, AnalyticsError) else Fault.UNAUTHORIZED
-    hint = error.retry_after if isinstance(error, AnalyticsError) else None
-    if hint is not None:
-        hint += since
-    retry_at = now + retry_after(state.failures + 1, fault, hint)
+    retry_at = now + _wait(state.failures + 1, error, since)
     history.failed(state.feed, now, fault, str(error), retry_at)
     if isinstance(error, AnalyticsError) and error.body:
         history.keep_oddity(state.feed, now, str(error), error.body)

@@ -59,7 +59,8 @@ HOURLY_MODELS = feed_history(steady(MODELS), HOURLY)
 
 
 def because(rule: Rule, found: Incident, *feeds: FeedHistory) -> Why | None:
-    return reasons.because(rule, found, History({feed.feed: feed for feed in feeds}))
+    reason = reasons.because(rule, found, History({feed.feed: feed for feed in feeds}))
+    return None if reason is None else reason.why
 
 
 def sentence(rule: Rule, found: Incident, *feeds: FeedHistory) -> str | None:
@@ -205,8 +206,15 @@ def test_without_weeks_before_there_is_no_why() -> None:
     assert because(rule, alert(rule)) is None
 
 
-def test_of_no_usage_nothing_is_compared() -> None:
-    rule = made("absence", quiet_for="2d")
+@pytest.mark.parametrize(
+    "rule",
+    [
+        made("absence", quiet_for="2d"),
+        made("novelty", for_each="Model"),
+        made("threshold", dataset="task_durations", statistic="p95", above="30m"),
+    ],
+)
+def test_what_does_not_come_from_more_usage_is_not_compared(rule: Rule) -> None:
     assert because(rule, alert(rule), HOURLY_MODELS) is None
     assert not reasons.explainable(rule, alert(rule), at(HOURS))
 
@@ -240,4 +248,3 @@ WANTS = [
 def test_eight_weeks_before_are_wanted(rule: Rule, hours: tuple[float, float], feeds: set[Feed]) -> None:
     found = alert(rule, hours)
     assert reasons.wants(rule, found) == dict.fromkeys(feeds, at(hours[0]) - timedelta(weeks=8))
-    assert reasons.explained_time(rule, found) == (at(hours[0]), at(hours[1]))

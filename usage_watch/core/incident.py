@@ -72,7 +72,7 @@ class Incident:
     def face(self) -> str:
         """What of it is worth correcting in place when it changes: not each digit of a number that grows."""
         state = "retracted" if self.retracted else self.closed or self.ended_at or ("over" if self.looks_over else "")
-        return f"{self.severity} {self.evidence.value:.2g} {state}".rstrip()
+        return f"{self.severity} {self.evidence.value:.2g} {state} {self.evidence.who or ''}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

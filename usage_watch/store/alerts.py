@@ -10,9 +10,11 @@ from typing import Any
 
 from usage_watch.core.hello import HELLO
 from usage_watch.core.incident import Incident, RuleRecord
+from usage_watch.core.lookup import Lookup
 from usage_watch.core.message import Conversation, Reason
 from usage_watch.core.promise import Decision, Notification, Post, Told
 from usage_watch.store import incidents as incident_rows
+from usage_watch.store import lookups as lookup_rows
 from usage_watch.store.database import Database, Row
 from usage_watch.store.jsontext import MESSAGE
 from usage_watch.store.outbox import State
@@ -166,6 +168,7 @@ class AlertStore:
         posts: Collection[Post],
         at: datetime,
         recalled: Collection[str] = (),
+        lookups: Collection[Lookup] = (),
     ) -> None:
         """Store one cycle's outcome: all of it or nothing.
 
@@ -173,7 +176,7 @@ class AlertStore:
         `recalled` are not sent any more. Telling the same thing twice (incident, target, reason, ordinal) is a fault of
         ours: sqlite3.IntegrityError.
         """
-        if not (incidents or rules or decisions or posts or recalled):
+        if not (incidents or rules or decisions or posts or recalled or lookups):
             return
         with self._db.transaction():
             incident_rows.upsert(self._db, incidents)
@@ -186,6 +189,7 @@ class AlertStore:
                 _DECISION,
                 ((instant(at), d.incident_id, d.target, d.reason, d.told, d.why) for d in decisions),
             )
+            lookup_rows.insert(self._db, lookups)
 
     def _recall(self, ids: Collection[str], at: datetime) -> dict[str, float]:
         """Take posts back; by conversation, when the oldest of them was decided: a recall buys no more time."""

@@ -31,6 +31,18 @@ def incidents_and_outbox(tables: Database) -> None:
     _run(tables, _ALERTS)
 
 
+@_migrations()
+def answers(tables: Database) -> None:
+    """What people said about what is usual."""
+    _run(tables, _ANSWERS)
+
+
+@_migrations()
+def looked_up_members(tables: Database) -> None:
+    """Whose hours are asked for once."""
+    _run(tables, _LOOKUPS)
+
+
 def _run(tables: Database, script: str) -> None:
     # Not executescript(): that commits the transaction it is called in.
     for statement in script.split(";\n"):
@@ -237,3 +249,35 @@ CREATE TABLE ack (
     note TEXT
 ) STRICT;
 CREATE INDEX ack_incident ON ack (incident_id, id)"""
+
+_ANSWERS = """
+CREATE TABLE answer (
+    id INTEGER PRIMARY KEY,
+    incident_id TEXT NOT NULL REFERENCES incident,
+    kind TEXT NOT NULL CHECK (kind IN ('expected', 'rebaseline')),
+    from_at REAL CHECK (kind <> 'rebaseline' OR from_at IS NOT NULL),  -- NULL: the incident's start
+    until_at REAL CHECK (kind <> 'rebaseline' OR until_at IS NULL),  -- NULL: the incident's end, or none
+    at REAL NOT NULL,
+    author TEXT NOT NULL,
+    note TEXT,
+    taken_back_at REAL,  -- or something else was said
+    taken_back_by TEXT
+) STRICT;
+CREATE INDEX answer_incident ON answer (incident_id, id);
+CREATE UNIQUE INDEX answer_standing ON answer (incident_id) WHERE taken_back_at IS NULL;
+-- Whoever answers knows of it, as long as the answer stands; NULL for one that only knows.
+ALTER TABLE ack ADD COLUMN answer_id INTEGER REFERENCES answer"""
+
+_LOOKUPS = """
+-- Which members' hours are wanted for which incident, once.
+CREATE TABLE lookup (
+    incident_id TEXT NOT NULL PRIMARY KEY REFERENCES incident,
+    dataset TEXT NOT NULL,
+    members TEXT NOT NULL,  -- JSON: emails, in the order in which they are asked for
+    from_at INTEGER NOT NULL,
+    until_at INTEGER NOT NULL,
+    wanted_at REAL NOT NULL,
+    asked INTEGER NOT NULL DEFAULT 0,  -- how many of them were asked for, with whatever outcome
+    failures INTEGER NOT NULL DEFAULT 0,  -- of the source as a whole, in a row
+    retry_at REAL
+) STRICT, WITHOUT ROWID"""
