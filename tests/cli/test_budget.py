@@ -16,11 +16,12 @@ from tests.channels.inert import check_terminal
 from tests.cli.conftest import Cli
 from tests.cli.office import NOW, on_terminal
 from tests.cli.test_hostile_output import strings
-from tests.store.store_samples import Cell, reading
+from tests.store.store_samples import Cell, read_up, reading, totals
 from usage_watch.cli.common.bars import bar
 from usage_watch.cli.entry import run
 from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed
+from usage_watch.rules.budget.words import chance
 from usage_watch.simulator import DEFAULT_KEY, Runaway, Scenario, SimulatorServer
 from usage_watch.store.alerts import AlertStore
 from usage_watch.store.database import open_for_writing
@@ -155,6 +156,7 @@ def test_all_is_there_for_programs(cli: Cli, budgets: Path) -> None:
         "passed": pytest.approx(0.2876, abs=1e-4),
         "for_each": None,
         "lower_bound": [],
+        "unattributed": None,
         "forecast_days": cycle["forecast_days"],
         "no_forecast": None,
         "data_until": "2026-11-22T14:00:00Z",
@@ -200,6 +202,75 @@ def test_a_limit_that_lasts_is_not_said_to_run_out(cli: Cli, budgets: Path) -> N
 def test_a_pool_is_an_estimate(cli: Cli, budgets: Path) -> None:
     assert facts(cli("budget", "pool").out)["Estimate"].startswith("what each member's days show beyond the allowance")
     assert data(cli, "pool")[0]["estimate"] is True
+
+
+def test_what_is_no_members_is_said_of_a_pool(cli: Cli, budgets: Path) -> None:
+    """Who left before their days were read, say; the simulator's members are all there."""
+    assert re.fullmatch(
+        r"none of [\d,]+ paid credits until Fri 20 Nov: all of them are some member's",
+        facts(cli("budget", "pool").out)["Unattributed"],
+    )
+    assert re.search(r"^pool .*  no forecast$", cli("status").out, re.M)
+    day = int(NOW.timestamp()) // DAY * DAY - 4 * DAY
+    [found] = data(cli, "pool")
+    with open_for_writing(budgets.parent / "usage-watch.db") as database:
+        hours = HistoryStore(database).load({Feed("credit_usage", HOUR): NOW - timedelta(days=5)})
+        noon = next(each for each in hours).total()[24 + 12]
+        cells: dict[Cell, int] = {(None, None, None): int(noon) + 9_000, ("Credit Source", "paid", None): 9_000}
+        HistoryStore(database).save(
+            reading(Feed("credit_usage", HOUR), {day + 12 * HOUR: cells}, ("Credit Source",)), NOW
+        )
+    [more] = data(cli, "pool")
+    assert found["unattributed"]["rest"] == 0
+    assert 0 < more["unattributed"]["rest"] <= 9_000
+    rest, paid = more["unattributed"]["rest"], more["unattributed"]["paid"]
+    assert facts(cli("budget", "pool").out)["Unattributed"].startswith(f"{rest:,} of {paid:,} paid credits until Fri ")
+    assert re.search(r"^pool .*  up to [\d,]+ more$", cli("status").out, re.M)
+    brief = {each["rule"]: each for each in json.loads(cli("status", "--json").out)["budgets"]}
+    assert (brief["pool"]["unattributed"], brief["cycle"]["unattributed"]) == (rest, None)
+    assert [each["spent"] for each in more["series"]] == [each["spent"] for each in found["series"]]
+
+
+def test_without_usage_of_everyone_the_rest_of_a_pool_is_not_known(cli: Cli, rules: Path) -> None:
+    head = rules.read_text().split("rules:")[0]
+    rules.write_text(head + "seats: {default: 100}\nrules: [{id: pool, kind: budget, of: pool, limit: 20_000}]\n")
+    assert cli("run", "--once").code == 0
+    assert "Unattributed" not in facts(cli("budget", "pool").out)
+    assert data(cli, "pool")[0]["unattributed"] is None
+
+
+def test_the_forecast_that_was_told_is_that_of_the_command(cli: Cli, budgets: Path) -> None:
+    """Both speak of the same last settled day, from the same history."""
+    [found] = data(cli, "people")
+    lines = {line["labels"]["member"]: line["forecast"] for line in found["series"]}
+    told = [
+        each
+        for each in found["incidents"]
+        if each["part"] == "forecast" and each["open"] and each["judged_until"] == found["settled_until"]
+    ]
+    assert len(told) > 20
+    for each in told:
+        line = lines[each["labels"]["member"]]
+        assert each["value"] == float(f"{line['settled']:.3g}")
+        assert f"(P {chance(line['settled_over'])};" in each["summary"]
+        if line["settled"] == line["median"]:
+            assert line["settled_over"] == line["over"]
+
+
+def test_hours_that_were_never_read_make_it_a_lower_bound_without_a_forecast(cli: Cli, rules: Path) -> None:
+    """More than a week ago: what is missing only since then may still come."""
+    newest = int(NOW.timestamp()) // HOUR * HOUR
+    hours = range(newest - 30 * DAY, newest, HOUR)
+    with open_for_writing(rules.parent / "usage-watch.db") as database:
+        store = HistoryStore(database)
+        store.save(totals({hour: 5 for hour in hours if not 180 <= (newest - hour) // HOUR < 187}), NOW)
+        read_up(store, NOW)
+    said = facts(cli("budget", "cycle").out)
+    assert said["Spent"].startswith("at least ")
+    assert said["Not read"] == "7 h of it, so more may be spent"
+    assert said["Forecast"] == "none: days of this period or of the 8 weeks before were never read"
+    [found] = data(cli, "cycle")
+    assert (found["lower_bound"], found["no_forecast"]) == (["7 h of it, so more may be spent"], "missing")
 
 
 def test_a_rolling_period_has_neither_pace_nor_end(cli: Cli, budgets: Path) -> None:
@@ -375,3 +446,16 @@ def test_a_terminal_without_blocks_gets_letters(budgets: Path) -> None:
     _, seen = on_terminal("budget", "cycle", environ={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert "[####" in seen
     assert "|" in seen.splitlines()[1]
+
+
+def test_only_who_was_active_lately_counts_as_few(cli: Cli, rules: Path) -> None:
+    today = int(NOW.timestamp()) // DAY * DAY
+    feed = Feed("credit_usage", DAY, EACH_MEMBER)
+    long_ago = {(None, None, f"m{n}@example.com"): 9 for n in range(30)}
+    lately = {(None, None, f"m{n}@example.com"): 9 for n in range(7)}
+    with open_for_writing(rules.parent / "usage-watch.db") as database:
+        HistoryStore(database).save(reading(feed, {today - 40 * DAY: long_ago, today - 3 * DAY: lately}, ()), NOW)
+    assert "warning: `burn`: with 7 active members usage is too rough" in cli("check").out
+    with open_for_writing(rules.parent / "usage-watch.db") as database:
+        HistoryStore(database).save(reading(feed, {today - 27 * DAY: long_ago}, ()), NOW)
+    assert "too rough" not in cli("check").out

@@ -455,3 +455,24 @@ def test_findings_without_a_period_are_no_budgets() -> None:
 def test_a_days_wide_budget_counts_days() -> None:
     found = one(feed_history({"": [40, 40, 40]}, DAILY), bucket="1d", period="week")
     assert (found.width, ranks(found)) == (DAY, [0, 2, 3])
+
+
+def test_before_its_first_period_a_budget_says_nothing() -> None:
+    history, period = feed_history({"": [500] * 48}), {"every": "30d", "from": "2026-11-03"}
+    assert one(history, period=period).values.tolist() == [500 * (hour + 1) for hour in range(24)]
+    assert judged(history, period={"every": "30d", "from": "2027-01-01"}) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "parts"),
+    [
+        ({"limit": 0}, ["levels"]),
+        ({"limit": 5}, ["levels", "forecast", "burn"]),
+        ({"for_each": "member", "limit": {"default": 0}}, ["levels"]),
+        ({"for_each": "member", "limit": {"default": 0, "overrides": {"a@x": 5}}}, ["levels", "forecast", "burn"]),
+    ],
+)
+def test_what_bears_nothing_is_neither_forecast_nor_burnt(fields: dict[str, Any], parts: list[str]) -> None:
+    found = made("budget", **fields)
+    assert isinstance(found, BudgetRule)
+    assert found.parts == parts

@@ -20,6 +20,7 @@ from usage_watch.rules.budget import BudgetRule
 from usage_watch.rules.budget.books import Books, Page
 from usage_watch.rules.budget.days import Days
 from usage_watch.rules.budget.forecast import ForecastFindings, rounded
+from usage_watch.rules.budget.foreseen import Foreseen
 
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 WEEK = (100, 120, 110, 100, 80, 10, 0)
@@ -338,6 +339,40 @@ def test_it_is_the_forecast_of_these_days() -> None:
     assert len(days.rest(9).shares) == 20
 
 
+def test_what_is_made_for_several_at_once_is_that_of_each_alone() -> None:
+    counts = {f"m{n}@x": BEFORE + [(n + 1) * each for each in RISING] for n in range(4)}
+    history = feed_history(counts, MEMBER_DAYS, start_at=NOVEMBER - timedelta(days=59))
+    budget = rule(for_each="member", bucket=None)
+    books = Books.of(history, budget.series(history, UTC_FILE), [3000] * 4)
+    days = Days(Page(books, Span(NOVEMBER, datetime(2026, 12, 1, tzinfo=UTC))))
+    made = Foreseen(days, books.limits)
+    for index, column in ((9, 3), (9, 1), (9, 1), (12, 0)):
+        made.expect(index, column)
+    # The last two were not expected: one on a day that was, one on another.
+    for index, column in ((9, 1), (9, 3), (12, 0), (9, 2), (14, 2)):
+        alone = days.forecast(index, np.array([column]), np.array([3000.0]))
+        found = made.of(index, column)
+        assert (found.days, found.speaks, found.run_out.tolist()) == (alone.days, alone.speaks, alone.run_out.tolist())
+        for name in ("median", "low", "high", "over", "pace", "record"):
+            assert getattr(found, name) == pytest.approx(getattr(alone, name), rel=1e-12)
+
+
+def test_who_joins_later_changes_no_number_of_before() -> None:
+    """Nor has it to be made anew: it is known by what it was made of."""
+    before = {"ana@x": BEFORE + RISING[:20], "bo@x": BEFORE + RISING[:20]}
+    joined = {**before, "al@x": [0] * 78 + [7]}
+    keys = []
+    for counts in (before, joined):
+        history = feed_history(counts, MEMBER_DAYS, start_at=NOVEMBER - timedelta(days=59))
+        budget = rule(for_each="member", bucket=None)
+        books = Books.of(history, budget.series(history, UTC_FILE), [3000] * len(counts))
+        who = [place for place, each in enumerate(books.labels) if each["member"] != "al@x"]
+        days = Days(Page(books, Span(NOVEMBER, datetime(2026, 12, 1, tzinfo=UTC))))
+        keys.append([days.numbers(("median",), index, np.array(who), np.full(2, 3000.0)) for index in (18, 19)])
+    assert keys[0][0] is keys[1][0]
+    assert keys[0][1] is keys[1][1]
+
+
 # ---- in words --------------------------------------------------------------------------------------------------------
 
 
@@ -358,6 +393,11 @@ def test_it_is_said_with_its_probability_and_when_the_limit_is_reached() -> None
     assert (said.from_at, said.until_at) == (NOVEMBER, NOVEMBER + timedelta(days=18))
     assert said.series is not None
     assert said.series.values[-1] == sum(RISING[:18])
+
+
+def test_it_speaks_of_its_newest_and_of_the_end_of_its_period() -> None:
+    said = evidence(november(*RISING[:18]), rule(), 17)
+    assert (said.newest, said.over_at) == (True, datetime(2026, 12, 1, tzinfo=UTC))
 
 
 def test_the_period_ends_on_a_day_of_its_zone() -> None:

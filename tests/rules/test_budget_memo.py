@@ -3,52 +3,39 @@ from __future__ import annotations
 import numpy as np
 
 from usage_watch.core.series import Floats
-from usage_watch.core.stats.forecast import Forecast, Rest, forecast
-from usage_watch.rules.budget.memo import Memo
-
-REST = Rest(np.arange(5) % 7, np.ones(5))
+from usage_watch.rules.budget.memo import Memo, digest
 
 
-def asked(memo: Memo, usage: Floats, limit: float = 500, rest: Rest = REST) -> Forecast:
-    budgets = usage.shape[1]
-    return memo.forecast(usage, np.arange(len(usage)) % 7, rest, np.zeros(budgets), np.full(budgets, limit))
+def asked(memo: Memo, name: str, size: int = 4) -> Floats:
+    return memo.of(name.encode(), lambda: np.full(size, 1.0))
 
 
-def usage(seed: int, budgets: int = 1) -> Floats:
-    return np.random.default_rng(seed).poisson(90, (58, budgets)).astype(np.float64)
-
-
-def test_it_answers_as_the_forecast_does() -> None:
-    plain = forecast(usage(1), np.arange(58) % 7, REST, np.zeros(1), np.full(1, 500.0))
-    assert asked(Memo(), usage(1)).over == plain.over
-
-
-def test_the_same_numbers_are_forecast_once() -> None:
+def test_what_was_made_is_made_once() -> None:
     memo = Memo()
-    assert asked(memo, usage(1)) is asked(memo, usage(1))
-
-
-def test_other_numbers_are_another_forecast() -> None:
-    memo = Memo()
-    first, cut = asked(memo, usage(1)), Rest(REST.weekdays, np.array([1, 1, 1, 1, 0.5]))
-    others = [asked(memo, usage(2)), asked(memo, usage(1), 501), asked(memo, usage(1), rest=cut)]
-    assert all(each is not first for each in others)
+    assert asked(memo, "a") is asked(memo, "a")
+    assert asked(memo, "a") is not asked(memo, "b")
 
 
 def test_the_oldest_are_forgotten_and_made_anew() -> None:
     memo = Memo(most=10)
-    kept = {seed: asked(memo, usage(seed, 4)) for seed in (1, 2)}
-    assert asked(memo, usage(1, 4)) is kept[1]
-    asked(memo, usage(3, 4))
-    assert asked(memo, usage(1, 4)) is kept[1]
-    again = asked(memo, usage(2, 4))
-    assert again is not kept[2]
-    assert (again.over == kept[2].over).all()
+    kept = {name: asked(memo, name) for name in ("a", "b")}
+    assert asked(memo, "a") is kept["a"]
+    asked(memo, "c")
+    assert asked(memo, "a") is kept["a"]
+    assert asked(memo, "b") is not kept["b"]
 
 
 def test_more_than_it_should_keep_is_kept_until_the_next() -> None:
     memo = Memo(most=2)
-    first = asked(memo, usage(1, 4))
-    assert asked(memo, usage(1, 4)) is first
-    asked(memo, usage(2))
-    assert asked(memo, usage(1, 4)) is not first
+    first = asked(memo, "a")
+    assert asked(memo, "a") is first
+    asked(memo, "b", 1)
+    assert asked(memo, "a") is not first
+
+
+def test_other_parts_have_another_digest() -> None:
+    parts = np.arange(4), np.arange(4.0), b"12", b""
+    same = [np.arange(4), np.arange(8.0)[:4], b"12", b""]
+    others = [parts[:3], (parts[1], parts[0], b"12", b""), (parts[0], parts[1], b"1", b"2"), (*parts, b"")]
+    assert digest(parts) == digest(same)
+    assert digest(parts) not in {digest(each) for each in others}

@@ -15,7 +15,8 @@ from usage_watch.core.message import Severity
 from usage_watch.core.selection import Choice, Selection
 from usage_watch.core.series import DAY, HOUR
 from usage_watch.rules import AnyRule, FileDefaults, Rule, routes
-from usage_watch.rules.common import Limits, Share, levels_of
+from usage_watch.rules.common import levels_of
+from usage_watch.rules.limits import Limits, Share
 from usage_watch.rules.threshold import ThresholdRule
 
 
@@ -289,6 +290,12 @@ RECORDED = [
         {"quiet_for": "5d", "for_each": "member", "min_active_days": 12, "severity": "info"},
         "581ff76bb5e0bff1",
     ),
+    ("novelty", {"for_each": "Model"}, "127fbd8cd63ca81f"),
+    (
+        "novelty",
+        {"for_each": "member", "unseen_for": "30d", "expected": ["*@x.example"], "severity": "critical"},
+        "a9d9af570672ea3b",
+    ),
 ]
 
 
@@ -435,8 +442,8 @@ def test_the_schema_names_fields_as_they_are_written() -> None:
     kinds = {name: schema["$defs"][name]["properties"] for name in schema["$defs"] if name.endswith("Rule")}
     assert all("for" in properties and "for_" not in properties for properties in kinds.values())
     assert "levels" in kinds["BudgetRule"]
-    assert set(schema["discriminator"]["mapping"]) == {"threshold", "budget", "zscore", "absence"}
-    assert len(kinds) == 4
+    assert set(schema["discriminator"]["mapping"]) == {"threshold", "budget", "zscore", "absence", "novelty"}
+    assert len(kinds) == 5
 
 
 def test_a_kind_must_answer_for_itself() -> None:

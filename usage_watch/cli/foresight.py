@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 """Period starts a budget."""
+_LATELY = timedelta(days=28)
+"""Who used nothing for so long is not active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,25 @@ def warned(config: Config, seen: Seen) -> list[Fault]:
     """What is right but perhaps not meant."""
     from usage_watch.config import warnings
 
-    return warnings(config, os.environ, seen.categories)
+    return warnings(config, os.environ, {**seen.categories, **_active(config)})
+
+
+def _active(config: Config) -> dict[tuple[str, str], Collection[str]]:
+    """By dataset of the budgets, who used anything lately, as far as days of members were read."""
+    from usage_watch.clock import open_clock
+    from usage_watch.core.series import DAY, EACH_MEMBER, Feed
+    from usage_watch.rules.budget.burn import ACTIVE
+    from usage_watch.store.database import open_for_reading
+    from usage_watch.store.history import HistoryStore
+
+    feeds = {Feed(rule.dataset, DAY, EACH_MEMBER) for rule in config.enabled if rule.kind == "budget"}
+    with suppress(MachineError), open_for_reading(Path(config.store.path)) as database:
+        loaded = HistoryStore(database).load(dict.fromkeys(feeds, open_clock().now() - _LATELY))
+        return {
+            (each.feed.dataset, ACTIVE): {key.member for key, used in each.counts.items() if key.member and used.any()}
+            for each in loaded
+        }
+    return {}
 
 
 def questions(config: Config, seen: Seen) -> list[Question]:
@@ -176,8 +196,6 @@ def burns(config: Config, now: datetime) -> list[Burn]:
 
 
 def _burns(rule: BudgetRule, config: Config, now: datetime) -> Iterator[Burn]:
-    from datetime import timedelta
-
     from usage_watch.core.periods import between
     from usage_watch.core.units import format_duration
     from usage_watch.rules.budget.burn import rows

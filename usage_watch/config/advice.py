@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,17 +14,22 @@ from usage_watch.config.complaint import Complaint, Path
 from usage_watch.config.settings import Config
 from usage_watch.config.shapes import near
 from usage_watch.core.datasets import DATASETS, find_axis
+from usage_watch.core.lessons import LEARNING
 from usage_watch.core.mute import Mute
 from usage_watch.core.selection import MEMBER, Choice
 from usage_watch.core.series import HOUR
-from usage_watch.core.units import quantity
+from usage_watch.core.stats.bands import Band, band_of, same_name
+from usage_watch.core.units import format_duration, quantity, spell_duration
 from usage_watch.errors import Fault
 from usage_watch.meta import KIND as META
 from usage_watch.meta import RULES as META_RULES
 from usage_watch.rules import Rule
 from usage_watch.rules.budget import BudgetRule, pool
 from usage_watch.rules.budget.amounts import Amounts
-from usage_watch.rules.budget.burn import FEW, FEW_MEMBERS
+from usage_watch.rules.budget.burn import ACTIVE, FEW, FEW_MEMBERS
+from usage_watch.rules.measure import MeasuredRule
+from usage_watch.rules.statistic import DURATION_AXIS, OF_DURATIONS, ShareOver, is_time
+from usage_watch.rules.threshold import ThresholdRule
 from usage_watch.secret import SecretRef
 
 PARTS = {"budget": ("levels", "forecast", "burn")}
@@ -42,7 +48,9 @@ def warnings(config: Config, environ: Mapping[str, str], seen: Seen) -> list[Fau
         *_of_secrets(config, environ),
         *(each for index, rule in enumerate(config.rules) for each in _of_rule(("rules", index), rule, seen)),
         *_of_budgets(config, seen),
+        *_of_durations(config, _seen(seen, OF_DURATIONS, DURATION_AXIS)),
         *_told_to_nobody(config),
+        *_of_events(config),
         *_of_mutes(config),
     ]
     faults = [complaint.fault(config.document) for complaint in found]
@@ -117,7 +125,7 @@ def _of_budgets(config: Config, seen: Seen) -> Iterator[Complaint]:
         if isinstance(rule, BudgetRule):
             yield from _overrides_of_strangers(("rules", index), rule, seen)
             yield from _half_hours(("rules", index), rule, config)
-            yield from _too_few(("rules", index), rule, _seen(seen, rule.dataset, MEMBER))
+            yield from _too_few(("rules", index), rule, seen.get((rule.dataset, ACTIVE), ()))
             if config.seats is not None and not pooled:
                 yield from _better_a_pool(("rules", index), rule)
 
@@ -139,7 +147,7 @@ def _half_hours(at: Path, rule: BudgetRule, config: Config) -> Iterator[Complain
 def _too_few(at: Path, rule: BudgetRule, members: Collection[str]) -> Iterator[Complaint]:
     if rule.burn == "on" and rule.burns and not rule.of_one_member and 0 < len(members) < FEW_MEMBERS:
         pairs = ", ".join(pair.written for pair in FEW)
-        few = f"with {quantity(len(members), 'members')} usage is too rough for all of its windows"
+        few = f"with {quantity(len(members), 'active members')} usage is too rough for all of its windows"
         yield Complaint(at, f"`burn`: {few}; write `burn: [{pairs}]`")
 
 
@@ -148,6 +156,47 @@ def _better_a_pool(at: Path, rule: BudgetRule) -> Iterator[Complaint]:
         if find_axis(name, [pool.SOURCE]) and wanted in (pool.PAID, [pool.PAID]):
             hidden = "paid credits hold the allowances of `seats` too: that some have used the shared pool up is hidden"
             yield Complaint((*at, "where", name), f"{hidden}; write a budget `of: pool` in its place, or beside it")
+
+
+def _of_durations(config: Config, known: Collection[str]) -> Iterator[Complaint]:
+    """Names that are not known, and limits that nothing can be seen to pass; `known`: the bands that history has."""
+    asking = [(index, rule) for index, rule in enumerate(config.rules) if _asks_for_tasks(rule)]
+    for name in config.bands:
+        if known and not any(same_name(name, each) for each in known):
+            yield Complaint(("bands", name), _never_seen(name, known), at_key=True)
+    read = {name: band_of(name, config.bands) for name in sorted(known)}
+    for name in [name for name, band in read.items() if band is None] if asking else ():
+        advice = f"write `bands: {{{json.dumps(name, ensure_ascii=False)}: [1m, 5m]}}` with its times, or off"
+        unread = f"no window that holds tasks of the band `{name}` can be judged, for its name says no time; {advice}"
+        yield Complaint(("rules", asking[0][0], "statistic"), unread)
+    last = _open_end([band for band in read.values() if band is not None])
+    for index, rule in asking if last is not None else ():
+        yield from _beyond(("rules", index), rule, last or timedelta())
+
+
+def _asks_for_tasks(rule: Rule) -> bool:
+    return isinstance(rule, MeasuredRule) and rule.is_of_tasks
+
+
+def _open_end(bands: Collection[Band]) -> timedelta | None:
+    """Where the last band begins, if it is open: no task is known to have taken longer."""
+    last = max(bands, key=lambda band: (band.low if band.is_open else band.high, band.is_open), default=None)
+    return timedelta(seconds=last.low) if last is not None and last.is_open else None
+
+
+def _beyond(at: Path, rule: Rule, last: timedelta) -> Iterator[Complaint]:
+    """What asks for more than the open last band can tell."""
+    written, said = format_duration(last), f"since the last band is open from {spell_duration(last)} on"
+    if isinstance(rule, MeasuredRule) and isinstance(rule.statistic, ShareOver) and rule.statistic.share_over > last:
+        never = f"no task is known to have taken so long, {said}; write {written} or less"
+        yield Complaint((*at, "statistic", "share_over"), never)
+    if isinstance(rule, ThresholdRule) and is_time(rule.statistic):
+        name, upper = ("above", True) if rule.above is not None else ("below", False)
+        for level in rule.levels:
+            if level.limit > last.total_seconds() or (upper and level.limit == last.total_seconds()):
+                never = f"`{rule.statistic}` is never seen to be {'over' if upper else 'as much as'} this, {said}"
+                own = () if isinstance(getattr(rule, name), float) else (level.severity.value,)
+                yield Complaint((*at, name, *own), f"{never}; write `statistic: {{share_over: {written}}}`")
 
 
 def _told_to_nobody(config: Config) -> Iterator[Complaint]:
@@ -163,12 +212,19 @@ def _told_to_nobody(config: Config) -> Iterator[Complaint]:
             yield Complaint(("rules", index, "notify"), f"nobody is told of this rule's {severities}; add a channel")
 
 
-def _of_mutes(config: Config) -> Iterator[Complaint]:
+def _of_events(config: Config) -> Iterator[Complaint]:
+    learning = any(rule.kind in LEARNING for rule in config.rules)
     for index, event in enumerate(config.events):
-        if not event.mute:
-            yield Complaint(("events", index), "this event mutes nothing; write kinds of rules, as `mute: [zscore]`")
-        elif not covered(event.muted(config.timezone), config):
+        if not event.mute and not event.teaches:
+            something = "write `mute: [zscore]` (kinds of rules), `as: weekend` or `learn: no`"
+            yield Complaint(("events", index), f"this event does nothing; {something}")
+        if event.mute and not covered(event.muted(config.timezone), config):
             yield Complaint(("events", index, "mute"), "this event mutes no rule: none of the file's is of such a kind")
+        if event.teaches and not learning:
+            yield Complaint(("events", index), "this event teaches no rule: none of the file's learns what is usual")
+
+
+def _of_mutes(config: Config) -> Iterator[Complaint]:
     for index, each in enumerate(config.mute):
         mute = each.muted(config.timezone)
         if mute.free_at(_MONDAY) is None:

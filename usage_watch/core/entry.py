@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from usage_watch.core.message import Drawn, Fact, Message, Notice, Reason, Severity
 from usage_watch.core.plain import plain
 from usage_watch.core.sparkline import trend
-from usage_watch.core.units import number, percent, quantity, spell_duration
+from usage_watch.core.units import local_time, number, percent, quantity, spell_duration
 from usage_watch.core.when import Times, times
 
 LOOKS_OVER = "looks clear, waiting for data to settle"
@@ -22,8 +22,8 @@ AFTERWARDS = "Afterwards"
 """The name of what is said once something is over: what was missed, say."""
 WHY = "Why"
 """The name of who or what it comes from."""
-_WORST = "At its worst"
-"""The name of how far it went, or of when."""
+_WORST, _LAST = "At its worst", "Last said"
+"""The name of how far it went, or of when; and of what was expected last, which is all that counts of it."""
 
 META = "meta"
 """The kind of what the watcher says of itself: about causes, which have no peak and no usage."""
@@ -82,7 +82,7 @@ def entry(notice: Notice, message: Message) -> Entry:
     return Entry(
         mark=mark(notice),
         headline=_headline(notice, when),
-        aside=tuple(_aside(notice, when)),
+        aside=(*_aside(notice, when), *_outlived(notice, message)),
         labels=tuple(Fact(_titled(axis), shown(category)) for axis, category in sorted(notice.labels.items())),
         standing=tuple(_standing(notice, when)),
         reasons=tuple(islice(_reasons(notice, when), _ROWS)),
@@ -200,6 +200,14 @@ def _aside(notice: Notice, when: Times) -> Iterator[str]:
             yield when.lasted
 
 
+def _outlived(notice: Notice, message: Message) -> Iterator[str]:
+    """That the budget's period is over, of what is told of it all the same: it was found late, say, or held back."""
+    over_at = notice.evidence.over_at
+    stands = goes_on(notice) or notice.reason is Reason.FIRED_AND_ENDED
+    if stands and over_at is not None and over_at <= message.as_of:
+        yield f"its period ended {local_time(over_at, ZoneInfo(message.zone), message.as_of)}"
+
+
 def _has_height(notice: Notice) -> bool:
     """Whether there is a number that says how far it went: a cause has none, and nothing at all is no number."""
     return notice.rule.kind != META and notice.evidence.value != 0
@@ -217,7 +225,7 @@ def _whole(notice: Notice) -> str | None:
 
 def _height(notice: Notice) -> Iterator[str]:
     evidence = notice.evidence
-    height = "peak" if evidence.value >= evidence.limit else "lowest"
+    height = "last said" if evidence.newest else "peak" if evidence.value >= evidence.limit else "lowest"
     window = "" if notice.period_at else f" in {spell_duration(evidence.until_at - evidence.from_at)}"
     yield f"{height} {plain(quantity(evidence.value, evidence.unit), _VALUE)}{window}"
     if notice.price is not None and _whole(notice) is None:
@@ -273,7 +281,8 @@ def _afterwards(notice: Notice) -> Iterator[Fact]:
     if notice.evidence.after is not None:
         yield Fact(AFTERWARDS, shown(notice.evidence.after, _SENTENCE))
     if notice.reason is not Reason.FIRED_AND_ENDED:
-        yield Fact("What was wrong" if notice.rule.kind == META else _WORST, _summary(notice))
+        worst = _LAST if notice.evidence.newest else _WORST
+        yield Fact("What was wrong" if notice.rule.kind == META else worst, _summary(notice))
 
 
 def _trend(notice: Notice, message: Message, *, by_days: bool) -> Fact | None:

@@ -166,11 +166,12 @@ def _walk(
     That bucket may be the one after the newest; None while the episode goes on. Zeros that are not settled yet, between
     those that are and the usage that ends an outage, were part of it.
     """
-    hold, clear = State.HOLD, State.CLEAR  # looked up once: this loop is the hot one
+    # Plain numbers: this loop is the hot one.
+    hold, clear = int(State.HOLD), int(State.CLEAR)
     last, clears, whole = opened, 0, True
-    for index in range(opened + 1, len(states)):
-        state = states[index]
-        if state >= hold or (whole and faces[index] >= hold):
+    walked = zip(states[opened + 1 :].tolist(), faces[opened + 1 :].tolist(), strict=True)
+    for index, (state, face) in enumerate(walked, opened + 1):
+        if state >= hold or (whole and face >= hold):
             last, clears, whole = index, 0, True
             continue
         whole = False

@@ -72,6 +72,15 @@ class Fact:
     value: str
 
 
+class Who(StrEnum):
+    """By what a reason that names members at night knows them."""
+
+    LOOKED_UP = "looked_up"
+    """The hours of the heaviest members, which were asked for once."""
+    CONFIRMED = "confirmed"
+    """Whole days of all members, which come a day later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contributor:
     """One category's part in what changed."""
@@ -153,6 +162,12 @@ class Evidence:
     """What was counted from its start to its end, in `unit`; None while it goes on, and where no such sum is."""
     why: str | None = None
     """Who or what it comes from, in one sentence; None where that is not known, and for what no usage is about."""
+    newest: bool = False
+    """It is of the newest bucket that stood so, not of the worst: what was expected before that is no news."""
+    over_at: datetime | None = None
+    """End of the budget's period; None elsewhere."""
+    who: Who | None = None
+    """By what that sentence knows the members that it names, where they were looked up; None elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

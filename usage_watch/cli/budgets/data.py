@@ -36,6 +36,7 @@ def budget_json(budget: Budget, words: Words, price: Price | None, now: datetime
         "passed": budget.passed(now),
         "for_each": rule.for_each,
         "lower_bound": [fact.value for fact in budget.doubts],
+        "unattributed": budget.unattributed,
         "forecast_days": budget.days,
         "no_forecast": budget.silent,
         "data_until": feed and feed.data_until,
@@ -90,6 +91,7 @@ def budget_brief(budget: Budget, now: datetime) -> dict[str, Any]:
         "limit": alone and alone.limit,
         "share": _share(budget.lines[0]) if budget.lines else None,
         "lower_bound": bool(budget.doubts),
+        "unattributed": budget.unattributed and budget.unattributed.rest,
         "forecast": alone and alone.ahead,
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from usage_watch.cli.common.bars import bar
 from usage_watch.core.money import CREDITS
 from usage_watch.core.periods import midnight
-from usage_watch.core.units import number, percent, span
+from usage_watch.core.units import number, span
 
 if TYPE_CHECKING:
     from usage_watch.cli.budgets.state import Budget, Line
@@ -53,13 +53,6 @@ def floored(pace: float) -> float:
     """A pace that is kept stays inside: never rounded up."""
     digits = max(0, math.floor(math.log10(pace)) - 2) if pace >= 1 else 0
     return math.floor(pace / 10**digits) * 10**digits if pace >= 1 else pace
-
-
-def chance(probability: float) -> str:
-    """Nothing is certain before it has happened."""
-    if probability < 0.01:
-        return "<1 %"
-    return ">99 %" if probability > 0.99 else percent(round(probability, 2))
 
 
 def day_of(at: datetime, budget: Budget, reader: Reader) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.budgets.figures import at_least, chance, day_of, drawn, how_many_over, rough, spent_in_all
+from usage_watch.cli.budgets.figures import at_least, day_of, drawn, how_many_over, rough, spent_in_all
 from usage_watch.cli.common import layout
 from usage_watch.cli.common.incidents import is_open
 from usage_watch.cli.common.printing import print_table, width
 from usage_watch.core.plain import plain
 from usage_watch.core.units import number, percent
+from usage_watch.rules.budget.words import chance
 
 if TYPE_CHECKING:
     from usage_watch.cli.budgets.state import Budget, Line
@@ -48,11 +49,14 @@ def _row(budget: Budget, reader: Reader) -> tuple[str, ...]:
 
 
 def _shortly(budget: Budget, line: Line, reader: Reader) -> str:
-    """`41,000 (97 %)`: at the period's end, and how likely the limit is reached."""
+    """`41,000, over: 97 %`: at the period's end, and how likely the limit is reached."""
     if budget.begins_at is not None:
         return f"begins {day_of(budget.begins_at, budget, reader)}"
-    if line.over or line.ahead is None:
-        return "over" if line.over else "no forecast"
+    if line.over:
+        return "over"
+    if line.ahead is None:
+        rest = 0 if budget.unattributed is None else budget.unattributed.rest
+        return f"up to {rough(rest)} more" if rest else "no forecast"
     return f"{rough(line.ahead.median)}, over: {chance(line.ahead.over)}"
 
 

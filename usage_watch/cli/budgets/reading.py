@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from usage_watch.core.message import Fact
     from usage_watch.core.periods import Span
     from usage_watch.core.promise import Told
-    from usage_watch.core.series import Feed, FeedHistory, Floats, Ints
+    from usage_watch.core.series import Feed, FeedHistory, Floats, History, Ints
     from usage_watch.rules.budget import BudgetRule
     from usage_watch.rules.budget.books import Books
     from usage_watch.rules.budget.outlook import Outlook, Silent
+    from usage_watch.rules.budget.unattributed import Unattributed
     from usage_watch.store.database import Database
 
 _LEARNED = timedelta(days=75)
@@ -48,14 +49,15 @@ def budgets(config: Config, database: Database, rules: Sequence[BudgetRule], now
         return []
     wants: dict[Feed, datetime] = {}
     for rule in rules:
-        wants[rule.feed] = min(_since(rule, config, now), wants.get(rule.feed, now))
+        needs = {rule.feed: _since(rule, config, now), **dict.fromkeys(_of_all(rule), _began(rule, config, now))}
+        wants |= {feed: min(since, wants.get(feed, now)) for feed, since in needs.items()}
     history, feeds = HistoryStore(database).load(wants), {each.feed: each for each in fresh(config, database, now)}
-    found = [(rule, history[rule.feed], feeds.get(str(rule.feed))) for rule in rules]
+    found = [(rule, feeds.get(str(rule.feed))) for rule in rules]
     store, since = AlertStore(database), min(_began(rule, config, now) for rule in rules)
     ids = {rule.id for rule in rules}
     incidents = [each for each in store.incidents(since) if each.rule.id in ids and not each.history]
     told = _by_incident(store.told([each.id for each in incidents]))
-    return [_budget(config, rule, feed, freshness, incidents, told, now) for rule, feed, freshness in found]
+    return [_budget(config, rule, history, freshness, incidents, told, now) for rule, freshness in found]
 
 
 def _since(rule: BudgetRule, config: Config, now: datetime) -> datetime:
@@ -69,6 +71,20 @@ def _began(rule: BudgetRule, config: Config, now: datetime) -> datetime:
     return rule.begins(now, config.defaults)
 
 
+def _of_all(rule: BudgetRule) -> list[Feed]:
+    """What everyone used, beside which a pool's members are set; the first that was read."""
+    from usage_watch.core.series import DAY, HOUR, Feed
+
+    return [Feed(rule.dataset, DAY), Feed(rule.dataset, HOUR)] if rule.of == "pool" else []
+
+
+def _unattributed(rule: BudgetRule, history: History, span: Span | None) -> Unattributed | None:
+    from usage_watch.rules.budget.unattributed import unattributed
+
+    feeds = [history[feed] for feed in _of_all(rule) if len(history[feed].starts)]
+    return unattributed(history[rule.feed], feeds[0], span) if feeds and span is not None else None
+
+
 def _by_incident(told: Iterable[Told]) -> dict[str, list[Told]]:
     found: dict[str, list[Told]] = {}
     for each in told:
@@ -80,7 +96,7 @@ def _by_incident(told: Iterable[Told]) -> dict[str, list[Told]]:
 def _budget(
     config: Config,
     rule: BudgetRule,
-    history: FeedHistory,
+    history: History,
     freshness: Freshness | None,
     incidents: Sequence[Incident],
     told: Mapping[str, Sequence[Told]],
@@ -89,7 +105,7 @@ def _budget(
     from usage_watch.cli.common.incidents import in_words, urgent
 
     zone, span, begins_at = _period(rule, config, now)
-    reckoned = _reckoned(rule, history, config, span, zone, now)
+    reckoned = _reckoned(rule, history[rule.feed], config, span, zone, now)
     start_at = _began(rule, config, now)
     ours = [each for each in incidents if each.rule.id == rule.id and _concerns(each, span, start_at)]
     return Budget(
@@ -103,6 +119,7 @@ def _budget(
         silent=reckoned.silent,
         feed=freshness,
         incidents=urgent(in_words(ours, config, now)),
+        unattributed=_unattributed(rule, history, span),
         told={each.id: told.get(each.id, ()) for each in ours},
     )
 
@@ -187,6 +204,7 @@ def _ahead(expected: Outlook, column: int, now: datetime) -> Ahead:
     return Ahead(
         median=float(found.median[column]),
         settled=float(expected.settled.median[column]),
+        settled_over=float(expected.settled.over[column]),
         low=float(found.low[column]),
         high=float(found.high[column]),
         over=float(found.over[column]),

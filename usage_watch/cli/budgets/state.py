@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from usage_watch.core.promise import Notification, Told
     from usage_watch.rules.budget import BudgetRule
     from usage_watch.rules.budget.outlook import Silent
+    from usage_watch.rules.budget.unattributed import Unattributed
 
 _DAY = timedelta(days=1)
 
@@ -28,6 +29,8 @@ class Ahead:
     """Spent at the period's end, in the rule's unit."""
     settled: float
     """The same by settled days alone, as people are told: less where far more was seen since than was expected."""
+    settled_over: float
+    """`over` by settled days alone, as people are told."""
     low: float
     """It is more with 90 %."""
     high: float
@@ -96,6 +99,8 @@ class Budget:
     """How fresh its data is."""
     incidents: Sequence[Incident]
     """What is open of it, and what was found in this period; as messages word it, the most urgent first."""
+    unattributed: Unattributed | None
+    """What of a pool's paid credits is no member's; None where that is not known, and elsewhere."""
     told: Mapping[str, Sequence[Told]]
     """What was promised of each, by id."""
 

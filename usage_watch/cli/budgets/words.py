@@ -10,7 +10,6 @@ import click
 
 from usage_watch.cli.budgets.figures import (
     at_least,
-    chance,
     day_of,
     drawn,
     floored,
@@ -33,6 +32,7 @@ from usage_watch.rules.budget.levels import PART as LEVELS
 from usage_watch.rules.budget.outlook import Silent
 from usage_watch.rules.budget.pool import ESTIMATE
 from usage_watch.rules.budget.rolling import told_level
+from usage_watch.rules.budget.words import chance
 
 if TYPE_CHECKING:
     from usage_watch.cli.budgets.state import Ahead, Budget, Line
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from usage_watch.core.incident import Incident
     from usage_watch.core.money import Price
     from usage_watch.core.promise import Notification
+    from usage_watch.rules.budget.unattributed import Unattributed
 
 _CELLS = 40
 """Of a bar."""
@@ -93,6 +94,8 @@ def _facts(budget: Budget, alone: Line | None, price: Price | None, reader: Read
         yield from _of_one(budget, alone, price, reader)
     counted = [ESTIMATE] if budget.rule.of == "pool" else budget.rule.narrowed()
     yield from ((fact.name, fact.value) for fact in (*budget.doubts, *counted))
+    if budget.unattributed is not None:
+        yield "Unattributed", _nobodys(budget.unattributed, budget, reader)
     yield "Data", _freshness(budget.feed, reader)
 
 
@@ -151,6 +154,16 @@ def _run_out(budget: Budget, ahead: Ahead, reader: Reader) -> str:
         return f"{likely}; at the earliest about {first}"
     last = "or not at all" if ahead.latest_at is None else f"to {day_of(ahead.latest_at, budget, reader)}"
     return f"{likely}, about {day_of(ahead.run_out_at, budget, reader)} ({first} {last})"
+
+
+def _nobodys(found: Unattributed, budget: Budget, reader: Reader) -> str:
+    """`1,200 of 48,000 paid credits (2.5 %) until Thu 19 Nov are no member's: …`."""
+    last = day_of(found.until_at - _DAY, budget, reader)
+    paid = f"{quantity(found.paid, 'paid credits')} until {last}"
+    if not found.rest:
+        return f"none of {paid}: all of them are some member's"
+    share = percent(found.rest / found.paid)
+    return f"{number(found.rest)} of {paid} ({share}): no member's, so not reckoned, and may be the pool's"
 
 
 def _unforeseen(budget: Budget, reader: Reader) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,8 @@ TAIL = 0.1
 """Probability on each side of the 80 % interval."""
 NEEDED, TIMES, CALM = 2, 2, 0.5
 """Frontier days in a row that begin and end what is told; how often in a period; the probability that ends it."""
+_BLOCK = 256
+"""Budgets that are learned at once: what that takes stays near the processor."""
 _HOUR = 1 / 24
 _LOWEST = 0.05
 """The least share of a forecast that counts as a logarithmic error, for nothing at all may have come."""
@@ -86,6 +88,21 @@ class Forecast:
     days: int
     """Settled days that it rests on, with the last `EMBARGO`."""
     speaks: Speaks
+
+    def one(self, place: int) -> Forecast:
+        """That of one budget, with arrays of length 1."""
+        own = slice(place, place + 1)
+        return Forecast(
+            median=self.median[own],
+            low=self.low[own],
+            high=self.high[own],
+            over=self.over[own],
+            run_out=self.run_out[:, own],
+            pace=self.pace[own],
+            record=self.record[own],
+            days=self.days,
+            speaks=self.speaks,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +191,17 @@ def learn(usage: Floats, weekdays: Ints) -> Model:
     """Learn from `usage` (days, budgets), at least `LEAST + EMBARGO + 1` days, the last `EMBARGO` days before the end
     of the frontier day.
     """
+    blocks = [_learn(usage[:, at : at + _BLOCK], weekdays) for at in range(0, max(usage.shape[1], 1), _BLOCK)]
+    return Model(
+        levels=np.concatenate([each.levels for each in blocks]),
+        factors=np.concatenate([each.factors for each in blocks], axis=1),
+        noise=np.concatenate([each.noise for each in blocks]),
+        drift=np.concatenate([each.drift for each in blocks]),
+        record=np.concatenate([each.record for each in blocks]),
+    )
+
+
+def _learn(usage: Floats, weekdays: Ints) -> Model:
     days = len(usage)
     # An origin is the first day that a forecast is about. Those of the record, then the one of today.
     origins = np.append(np.arange(LEAST + EMBARGO, days), days + EMBARGO)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Final, Literal
 
+import numpy as np
 from pydantic import Field
 
 from usage_watch.core.datasets import DATASETS
@@ -128,7 +130,10 @@ class BudgetRule(Rule):
     @property
     def parts(self) -> list[str]:
         """The names of the parts that speak."""
-        silent = {forecast.PART: not self.foresees, burn.PART: not self.burns}
+        # With a limit of 0 any use is over: there is nothing to expect, and nothing that lasts.
+        limits = (self.limit.default, *self.limit.overrides.values()) if isinstance(self.limit, Amounts) else self.limit
+        bears = np.any(np.asarray(limits) > 0)
+        silent = {forecast.PART: not (self.foresees and bears), burn.PART: not (self.burns and bears)}
         return [part for part in PARTS if not silent.get(part, False)]
 
     @property
@@ -222,16 +227,21 @@ class BudgetRule(Rule):
     # ---- in words ----------------------------------------------------------------------------------------------
 
     def evidence(self, findings: Findings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
+        if isinstance(findings, rolling.RollingFindings):
+            return rolling.evidence(self, findings, index, rank, defaults)
+        if not isinstance(findings, BudgetFindings):
+            raise TypeError("a budget's findings have a period")
+        said = self._said(findings, index, rank, defaults)
+        return replace(said, newest=findings.newest, over_at=findings.page.span.end_at)
+
+    def _said(self, findings: BudgetFindings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
         match findings:
             case forecast.ForecastFindings():
                 return forecast.evidence(self, findings, index, defaults)
             case burn.BurnFindings():
                 return burn.evidence(self, findings, index, rank, defaults)
-            case rolling.RollingFindings():
-                return rolling.evidence(self, findings, index, rank, defaults)
-            case levels.LevelFindings():
+            case _:
                 return levels.evidence(self, findings, index, rank, defaults)
-        raise TypeError("a budget's findings have a period")
 
     def whole(self, findings: Findings, start_at: int, end_at: int) -> float | None:
         return burn.whole(findings, start_at, end_at) if isinstance(findings, burn.BurnFindings) else None

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 PART: Final = "burn"
 FEW_MEMBERS: Final = 10
 """With fewer active members the usage is too rough for the shortest and the longest windows."""
+ACTIVE: Final = "active member"
+"""Beside the axes of a dataset: who used anything lately."""
 _NAMED_FOR: Final = 30 * DAY
 """Seconds of the period that the table is written for."""
 

@@ -9,13 +9,26 @@ import numpy as np
 
 from usage_watch.core.series import DAY, Flags, Floats, Ints
 from usage_watch.core.stats.ceiling import ceilings
-from usage_watch.core.stats.forecast import EMBARGO, LEARNED, TOLD_FROM, Forecast, Rest
+from usage_watch.core.stats.forecast import EMBARGO, LEARNED, TOLD_FROM, Forecast, Rest, forecast
 from usage_watch.core.stats.windows import trailing_sum
-from usage_watch.rules.budget.books import Page
-from usage_watch.rules.budget.memo import MEMO
+from usage_watch.rules.budget.books import Books, Page
+from usage_watch.rules.budget.memo import MEMO, digest
 
 _THURSDAY = 3
 """The weekday of 1 January 1970, counted from Monday."""
+
+
+def weekdays(days: Ints) -> Ints:
+    """Of days since 1970: 0 for a Monday to 6."""
+    return (days + _THURSDAY) % 7
+
+
+def by_days(books: Books, buckets: slice) -> Floats:
+    """What each series used on each day of these buckets, which are whole days. Shape (days, s)."""
+    used = books.used[buckets]
+    if books.width != DAY:
+        used = used.reshape(-1, DAY // books.width, used.shape[1]).sum(axis=1)
+    return used.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -64,10 +77,7 @@ class Days:
     @cached_property
     def _usage(self) -> Floats:
         """Shape (h, s)."""
-        used = self.page.books.used[self._buckets]
-        if self.page.books.width != DAY:
-            used = used.reshape(-1, DAY // self.page.books.width, used.shape[1]).sum(axis=1)
-        return used.astype(np.float64)
+        return by_days(self.page.books, self._buckets)
 
     @cached_property
     def _places(self) -> Ints:
@@ -101,16 +111,29 @@ class Days:
         """Days that are left after each frontier day, a begun one too. Shape (f,)."""
         return -(-(self._end - self.starts - DAY) // DAY)
 
-    def forecast(self, index: int, columns: Ints, limits: Floats) -> Forecast:
-        """Of these series, from the end of a frontier day."""
+    def _learned(self, index: int, columns: Ints) -> tuple[Floats, Ints]:
+        """What a forecast from the end of a frontier day rests on: days of these series, and their weekdays."""
         day = self._before + index
         learned = slice(max(0, day + 1 - EMBARGO - LEARNED), day + 1)
-        weekdays = (self._numbers[learned] + _THURSDAY) % 7
-        history = self._usage[learned][:, columns]
-        return MEMO.forecast(history, weekdays, self.rest(index), self.spent[index, columns], limits)
+        return self._usage[learned][:, columns], weekdays(self._numbers[learned])
+
+    def forecast(self, index: int, columns: Ints, limits: Floats) -> Forecast:
+        """Of these series, from the end of a frontier day."""
+        return forecast(*self._learned(index, columns), self.rest(index), self.spent[index, columns], limits)
+
+    def numbers(self, names: tuple[str, ...], index: int, columns: Ints, limits: Floats) -> Floats:
+        """Of that forecast these fields, which are known if they were asked before. Shape (names, columns)."""
+        learned, rest, spent = self._learned(index, columns), self.rest(index), self.spent[index, columns]
+
+        def made() -> Floats:
+            found = forecast(*learned, rest, spent, limits)
+            return np.array([getattr(found, name) for name in names])
+
+        asked = (*learned, rest.weekdays, rest.shares, spent, limits)
+        return MEMO.of(digest((*(name.encode() for name in names), *asked)), made)
 
     def rest(self, index: int) -> Rest:
         """What is left after a frontier day; of a day that the end cuts, as much as its hours are of it."""
         numbers = int(self.starts[index]) // DAY + 1 + np.arange(int(self._left[index]), dtype=np.int64)
         shares = np.minimum(self._end / DAY - numbers, 1.0)
-        return Rest((numbers + _THURSDAY) % 7, shares)
+        return Rest(weekdays(numbers), shares)

@@ -16,11 +16,12 @@ from usage_watch.core.episode import Level
 from usage_watch.core.message import Evidence, Fact, Severity
 from usage_watch.core.periods import midnight
 from usage_watch.core.series import DAY, Flags, Floats, Ints
-from usage_watch.core.stats.forecast import Forecast, told
+from usage_watch.core.stats.forecast import Forecast, Rest, told
 from usage_watch.core.units import Percent, from_epoch, number, percent, quantity, short_day, span
 from usage_watch.rules.budget.books import BudgetFindings, Page
 from usage_watch.rules.budget.days import Days
-from usage_watch.rules.budget.words import in_period, report, spent_of
+from usage_watch.rules.budget.foreseen import Foreseen
+from usage_watch.rules.budget.words import chance, in_period, report, spent_of
 from usage_watch.rules.common import FileDefaults, Problem, Strict
 from usage_watch.rules.drawing import drawn, stride_over
 from usage_watch.rules.evidence import around
@@ -49,6 +50,7 @@ class ForecastFindings(BudgetFindings):
     """What is expected by the period's end, from the end of each frontier day."""
 
     days: Days
+    foreseen: Foreseen
 
 
 def foresight(rule: BudgetRule) -> Foresight:
@@ -91,11 +93,11 @@ def judge(rule: BudgetRule, page: Page, whole: bool) -> Iterator[ForecastFinding
     median, over = _expected(days, columns, limits[columns], asked[:, columns])
     matters = median - limits[columns] >= limits[columns] * rule.min_impact / 100
     standing = told(over, matters, foresight(rule).probability / 100)
-    sure = over >= foresight(rule).probability / 100
+    sure, foreseen = over >= foresight(rule).probability / 100, Foreseen(days, limits)
     for place, column in enumerate(columns.tolist()):
         if whole or standing[:, place].any():
             breach = standing[:, place] & sure[:, place] & ~np.isnan(median[:, place])
-            yield _found(rule, days, column, breach, standing[:, place], median[:, place])
+            yield _found(rule, days, foreseen, column, breach, standing[:, place], median[:, place])
 
 
 def _expected(days: Days, columns: Ints, limits: Floats, asked: Flags) -> tuple[Floats, Floats]:
@@ -109,8 +111,7 @@ def _expected(days: Days, columns: Ints, limits: Floats, asked: Flags) -> tuple[
     over[~days.speaks] = np.nan
     for index in np.flatnonzero(asked.any(axis=1)).tolist():
         some = asked[index]
-        found = days.forecast(index, columns[some], limits[some])
-        median[index, some], over[index, some] = found.median, found.over
+        median[index, some], over[index, some] = days.numbers(("median", "over"), index, columns[some], limits[some])
     return rounded(median), over
 
 
@@ -122,9 +123,17 @@ def rounded(amounts: Floats) -> Floats:
 
 
 def _found(
-    rule: BudgetRule, days: Days, column: int, breach: Flags, standing: Flags, median: Floats
+    rule: BudgetRule,
+    days: Days,
+    foreseen: Foreseen,
+    column: int,
+    breach: Flags,
+    standing: Flags,
+    median: Floats,
 ) -> ForecastFindings:
     page = days.page
+    if breach.any():
+        foreseen.expect(int(np.flatnonzero(breach)[-1]), column)
     limit = float(page.books.limits[column])
     return ForecastFindings(
         labels=page.books.labels[column],
@@ -147,6 +156,7 @@ def _found(
         page=page,
         column=column,
         days=days,
+        foreseen=foreseen,
     )
 
 
@@ -156,8 +166,8 @@ def reports(rule: BudgetRule, page: Page, columns: Ints) -> list[str]:
     none = [""] * len(columns)
     if not page.over or not rule.foresees or len(days.starts) <= REPORTED or not days.speaks[REPORTED - 1]:
         return none
-    found = days.forecast(REPORTED - 1, columns, np.where(limits > 0, limits, 1.0))
-    each = zip(*(rounded(numbers).tolist() for numbers in (found.median, found.low, found.high)), strict=True)
+    fields, bearable = ("median", "low", "high"), np.where(limits > 0, limits, 1.0)
+    each = rounded(days.numbers(fields, REPORTED - 1, columns, bearable)).T.tolist()
     said = [
         f"; the forecast of day {REPORTED} was {number(m)} ({number(low)} to {number(high)})" for m, low, high in each
     ]
@@ -175,6 +185,7 @@ class _View:
     findings: ForecastFindings
     index: int
     expected: Forecast
+    rest: Rest
     zone: ZoneInfo
     """Of the period."""
 
@@ -194,8 +205,8 @@ class _View:
 
     def run_out(self, row: int) -> str | None:
         """The day on which the limit is reached with 10, 50 or 90 % (`Thu 4 Dec`); None for not in this period."""
-        place, rest = int(self.expected.run_out[row, 0]), len(self.findings.days.rest(self.index).shares)
-        if not 0 <= place < rest:
+        place = int(self.expected.run_out[row, 0])
+        if not 0 <= place < len(self.rest.shares):
             return None
         # Days are UTC days; what is expected is not so sure that the hours between matter.
         day = (self.until_at + timedelta(days=place)).date()
@@ -207,9 +218,8 @@ _UTC = ZoneInfo("UTC")
 
 def evidence(rule: BudgetRule, findings: ForecastFindings, index: int, defaults: FileDefaults) -> Evidence:
     """How the period ends, as far as could be known at the end of a frontier day."""
-    column, limit = np.array([findings.column]), findings.limit
-    expected = findings.days.forecast(index, column, np.array([limit]))
-    view = _View(rule, findings, index, expected, rule.periods(defaults).zone)
+    limit, expected = findings.limit, findings.foreseen.of(index, findings.column)
+    view = _View(rule, findings, index, expected, findings.days.rest(index), rule.periods(defaults).zone)
     spent = findings.days.spent[: index + 1, findings.column]
     return around(
         findings,
@@ -237,7 +247,7 @@ def _summary(view: _View) -> str:
     reached = view.run_out(1)
     about = f"; limit reached about {reached}" if reached else ""
     over = f"over the limit of {number(view.findings.limit)}"
-    return f"{said}, {over} (P {percent(float(view.expected.over[0]))}{about})"
+    return f"{said}, {over} (P {chance(float(view.expected.over[0]))}{about})"
 
 
 def _facts(view: _View) -> Iterator[Fact]:
@@ -247,7 +257,7 @@ def _facts(view: _View) -> Iterator[Fact]:
     if (earliest := view.run_out(0)) is not None:
         latest = view.run_out(2)
         yield Fact("Limit reached", f"{_between(earliest, latest)} (80 %)")
-    pace, rest = _one(expected.pace), float(view.findings.days.rest(view.index).shares.sum())
+    pace, rest = _one(expected.pace), float(view.rest.shares.sum())
     if rest and math.isfinite(expected.median[0]):
         goes_on = number(rounded((expected.median - view.spent) / rest)[0])
         yield Fact("To stay inside", f"at most {quantity(pace, unit)} a day from here; {goes_on} are expected")

@@ -73,7 +73,7 @@ def _judge_one(rule: BudgetRule, page: Page, column: int, foreseen: str) -> Leve
     )
 
 
-def evidence(rule: BudgetRule, findings: LevelFindings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
+def evidence(rule: BudgetRule, findings: BudgetFindings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
     """What was spent at a bucket, against the level of a rank."""
     until_at = from_epoch(int(findings.starts[index]) + findings.width)
     value, limit, (_, share) = float(findings.values[index]), findings.limit, rule.levels_[rank - 1]
@@ -100,7 +100,7 @@ def evidence(rule: BudgetRule, findings: LevelFindings, index: int, rank: int, d
     )
 
 
-def _facts(rule: BudgetRule, findings: LevelFindings, index: int, defaults: FileDefaults) -> Iterator[Fact]:
+def _facts(rule: BudgetRule, findings: BudgetFindings, index: int, defaults: FileDefaults) -> Iterator[Fact]:
     page, until_at = findings.page, from_epoch(int(findings.starts[index]) + findings.width)
     zone = rule.periods(defaults).zone
     passed = (until_at - page.span.start_at) / (page.span.end_at - page.span.start_at)

@@ -12,14 +12,12 @@ from usage_watch.core.periods import Span
 from usage_watch.core.series import DAY, Flags, Floats, Ints
 from usage_watch.core.stats.forecast import SHOWN_FROM, Forecast, Rest, forecast
 from usage_watch.rules.budget.books import Books, Page
-from usage_watch.rules.budget.days import Days
+from usage_watch.rules.budget.days import Days, by_days, weekdays
 
 if TYPE_CHECKING:
     from usage_watch.rules.budget import BudgetRule
 
 _WEEK = 7 * DAY
-_THURSDAY = 3
-"""The weekday of 1 January 1970, counted from Monday."""
 
 
 class Silent(StrEnum):
@@ -70,7 +68,7 @@ def lately(books: Books) -> Floats | None:
     begin, frontier = _days(books)
     if frontier - begin < _WEEK:
         return None
-    usage = _by_days(books, frontier - _WEEK, frontier)
+    usage = _whole_days(books, frontier - _WEEK, frontier)
     return None if usage is None else np.asarray(usage.mean(axis=0))
 
 
@@ -93,15 +91,15 @@ def _outlook(page: Page, days: Days) -> Outlook | Silent:
     books, last = page.books, len(days.starts) - 1
     limits, frontier = np.where(books.limits > 0, books.limits, 1.0), int(days.starts[last]) + DAY
     settled = days.forecast(last, np.arange(len(limits)), limits)
-    usage = _by_days(books, frontier - settled.days * DAY, frontier)
+    usage = _whole_days(books, frontier - settled.days * DAY, frontier)
     if usage is None or page.missing[np.searchsorted(page.starts, frontier) - 1]:
         return Silent.MISSING
     # Usage only grows: what was seen of the days since is the least that they hold.
     seen_until = -(-(int(books.starts[-1]) + books.width) // DAY) * DAY
     later, rest = (seen_until - frontier) // DAY, days.rest(last)
-    weekdays = (np.arange(frontier - settled.days * DAY, frontier, DAY) // DAY + _THURSDAY) % 7
+    of_week = weekdays(np.arange(frontier - settled.days * DAY, frontier, DAY) // DAY)
     spent = page.spent[-1].astype(np.float64)
-    seen = forecast(usage, weekdays, Rest(rest.weekdays[later:], rest.shares[later:]), spent, limits)
+    seen = forecast(usage, of_week, Rest(rest.weekdays[later:], rest.shares[later:]), spent, limits)
     surprised = (seen.median > settled.high) | (spent > settled.median)
     either = _where(surprised, _begun(seen, later), settled)
     return Outlook(settled, either, frontier + DAY * np.arange(len(rest.shares)))
@@ -132,10 +130,7 @@ def _days(books: Books) -> tuple[int, int]:
     return -(-int(books.starts[known[0]]) // DAY) * DAY, books.frontier // DAY * DAY
 
 
-def _by_days(books: Books, begin: int, end: int) -> Floats | None:
-    """Shape (days, s); None where some of it was never read."""
+def _whole_days(books: Books, begin: int, end: int) -> Floats | None:
+    """What each series used on each of these days, shape (days, s); None where some of it was never read."""
     inside = slice(*np.searchsorted(books.starts, [begin, end]))
-    if not books.known[inside].all():
-        return None
-    usage: Floats = books.used[inside].reshape((end - begin) // DAY, DAY // books.width, -1).sum(axis=1)
-    return usage.astype(np.float64)
+    return by_days(books, inside) if books.known[inside].all() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,13 @@ def spent_of(value: float, limit: float, unit: str, within: str = "") -> str:
     return f"{number(value)} of {quantity(limit, unit)} spent{within}{share}"
 
 
+def chance(probability: float) -> str:
+    """Nothing is certain before it has happened: `<1 %`, `97 %`, `>99 %`."""
+    if probability < 0.01:
+        return "<1 %"
+    return ">99 %" if probability > 0.99 else percent(round(probability, 2))
+
+
 def report(page: Page, column: int, unit: str, foreseen: str = "") -> str:
     """How a period ended for a series, once nothing of it will change any more; `foreseen`: one clause more."""
     least = "at least " if page.missing[-1:].any() else ""
@@ -28,6 +36,7 @@ def report(page: Page, column: int, unit: str, foreseen: str = "") -> str:
     return f"The period is over: {least}{spent_of(value, float(page.books.limits[column]), unit)}{foreseen}."
 
 
+@lru_cache(maxsize=1000)  # said of each of thousands of members
 def in_period(span: Span, until_at: datetime, zone: ZoneInfo) -> Fact:
     """From when to when it is, and how much of it was over at `until_at`."""
     passed = (until_at - span.start_at) / (span.end_at - span.start_at)
