@@ -44,6 +44,7 @@ INCIDENT = {
     "why",
     "contributors",
     "after",
+    "answer",
     "ack",
     "silence",
     "mute",

@@ -32,6 +32,8 @@ RULES = [
     "{id: a, kind: threshold, dataset: daily_active_users, below: 10}",
     "{id: a, kind: absence, quiet_for: 2d}",
     "{id: a, kind: absence, for_each: Model, quiet_for: 2d, where: {Model: [x, 'claude-*']}}",
+    "{id: a, kind: novelty, dataset: connectors, for_each: Connector, text: '$value $unit of $series'}",
+    "{id: a, kind: novelty, for_each: member, expected: ['*@example.com', sam], severity: critical}",
 ]
 
 

@@ -50,6 +50,7 @@ def test_once_verbose_logs(cli: Cli, rules: Path) -> None:
     assert [line.split()[2] for line in ran.err.splitlines()] == [
         "daemon.started",
         *["delivery.sent"] * 4,
+        "lookup.done",
         "cycle.done",
     ]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from usage_watch.core.incident import Incident
     from usage_watch.core.series import Feed
     from usage_watch.rules import Rule
-    from usage_watch.store.history import HistoryStore
+    from usage_watch.store.database import Database
     from usage_watch.store.replay import Knowledge
 
 _SHOWN = 20
@@ -102,14 +102,12 @@ def backtest(session: Session, since: str, file: Path | None, diff: bool, as_dat
 def _report(session: Session, file: Path | None, since: datetime, until: datetime, diff: bool) -> Report:
     from usage_watch.backtest import compare, months, read_later
     from usage_watch.config import load
-    from usage_watch.store.history import HistoryStore
 
     current = session.config()
     config = current if file is None else load(file)
     with session.reading(current) as database, _progress() as shown:
-        store = HistoryStore(database)
-        known, replayed = _replayed(store, config, since, until, shown)
-        difference = compare(_replayed(store, current, since, until, shown)[1], replayed) if diff else None
+        known, replayed = _replayed(database, config, since, until, shown)
+        difference = compare(_replayed(database, current, since, until, shown)[1], replayed) if diff else None
     return Report(
         file=file or session.config_path,
         config=config,
@@ -124,12 +122,17 @@ def _report(session: Session, file: Path | None, since: datetime, until: datetim
 
 
 def _replayed(
-    store: HistoryStore, config: Config, since: datetime, until: datetime, shown: Progress
+    database: Database, config: Config, since: datetime, until: datetime, shown: Progress
 ) -> tuple[Mapping[Feed, Knowledge], Replay]:
     from usage_watch.backtest import replay, wants_of
     from usage_watch.cycle import desk
+    from usage_watch.store.answers import AnswerStore
+    from usage_watch.store.history import HistoryStore
 
+    store, answers = HistoryStore(database), AnswerStore(database)
     told = desk(config)
+    lessons = told.defaults.lessons.with_answers(answers.expected(), answers.rebased())
+    told = replace(told, defaults=replace(told.defaults, lessons=lessons))
     known = store.knowledge(wants_of(config.enabled, told, since))
     found = replay(config.enabled, known, told, since, until, shown)
     return known, replace(found, incidents=tuple(in_words(found.incidents, config, until)))

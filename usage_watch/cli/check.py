@@ -11,7 +11,7 @@ import click
 
 from usage_watch.cli.common.failures import SeveralError
 from usage_watch.cli.common.mutes import MutedTime, muted_times, print_mutes
-from usage_watch.cli.common.printing import count, print_facts, print_json, print_table
+from usage_watch.cli.common.printing import count, jsonable, print_facts, print_json, print_table
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.errors import Fault, RulesFileError
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from usage_watch.cli.foresight import Burn, NextPeriods, Part, Question
+    from usage_watch.cli.frequency.zscores import Frequency
     from usage_watch.cli.online import Trial
     from usage_watch.config import Config
+    from usage_watch.rules.zscore import ZscoreRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class Report:
     periods: Sequence[NextPeriods]
     parts: Sequence[Part]
     burns: Sequence[Burn]
+    frequencies: Sequence[Frequency]
+    twins: Sequence[tuple[ZscoreRule, ZscoreRule]]
+    """Rules on hours, and what a rule on days beside each would be."""
     mutes: Sequence[MutedTime]
     trials: Sequence[Trial]
 
@@ -47,8 +52,9 @@ class Report:
 def check(session: Session, file: Path | None, online: bool, as_data: bool) -> None:
     """Check a rules file, and say what it will ask and when.
 
-    Every fault is told at its line and column, and it ends with 2. Without FILE it is the file of --config. With
-    --online it ends with 3 where the source does not answer, and with 2 where a secret is not to be had.
+    Every fault is told at its line and column, and it ends with 2. Without FILE it is the file of --config. Of zscore
+    rules it says how often they would have told something of stored history. With --online it ends with 3 where the
+    source does not answer, and with 2 where a secret is not to be had.
     """
     path = file or session.config_path
     session.log()
@@ -68,6 +74,7 @@ def check(session: Session, file: Path | None, online: bool, as_data: bool) -> N
 
 def _report(path: Path, online: bool) -> Report:
     from usage_watch.cli.foresight import Seen, burns, next_periods, parts, questions, warned
+    from usage_watch.cli.frequency.zscores import frequencies, twins
     from usage_watch.cli.online import trials
     from usage_watch.cli.rendering import unrenderable
     from usage_watch.clock import open_clock
@@ -86,6 +93,8 @@ def _report(path: Path, online: bool) -> Report:
         periods=next_periods(config, now),
         parts=parts(config, seen, now),
         burns=burns(config, now),
+        frequencies=frequencies(config, now),
+        twins=twins(config),
         mutes=muted_times(config, now),
         trials=list(trials(config, now)) if online else [],
     )
@@ -102,9 +111,17 @@ def _data(report: Report) -> dict[str, Any]:
         "periods": report.periods,
         "parts": report.parts,
         "burns": report.burns,
+        "zscores": [_zscore(each, report.twins) for each in report.frequencies],
         "mutes": report.mutes,
         "online": [{"name": trial.what, "ok": trial.error is None, "detail": trial.detail} for trial in report.trials],
     }
+
+
+def _zscore(found: Frequency, twins: Sequence[tuple[ZscoreRule, ZscoreRule]]) -> dict[str, Any]:
+    from usage_watch.cli.frequency.words import line_of
+
+    twin = next((line_of(twin) for rule, twin in twins if rule.id == found.rule), None)
+    return {**jsonable(found), "twin": twin}
 
 
 def _print(report: Report) -> None:
@@ -124,6 +141,10 @@ def _print(report: Report) -> None:
     if report.burns:
         click.echo()
         print_table(("budget", "burns when in", "and on in", "more than", "told as"), map(_burn, report.burns), "")
+    if report.frequencies:
+        from usage_watch.cli.frequency.words import print_frequencies
+
+        print_frequencies(report.frequencies, report.twins, report.config.rules, report.now)
     if report.mutes:
         from usage_watch.cli.common.times import Reader
 

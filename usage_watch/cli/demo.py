@@ -38,7 +38,7 @@ rules:
      above: {{warning: 6_000, critical: 12_000}}}}
   - {{id: opus-share, kind: threshold, where: {{Model: "claude-opus-*"}},
      statistic: share, window: 6h, above: 92%}}
-  - {{id: unusual-hour, kind: zscore, method: plain, for_each: Model}}
+  - {{id: unusual-hour, kind: zscore, for_each: Model}}
 """
 
 

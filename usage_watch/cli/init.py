@@ -46,28 +46,67 @@ _WHENCE = {
 @click.option("--email-host", metavar="HOST", help="The mail server; asked on port 587, with STARTTLS.")
 @click.option("--email-user", metavar="NAME", help="Who logs in there; default none.")
 @click.option("--email-from", metavar="ADDRESS", help="Where mail comes from; default usage-watch@DOMAIN.")
+@click.option("--suggest", is_flag=True, help="Propose rules from stored history; printed, unless FILE is named.")
 @click.option("--print", "printed", is_flag=True, help="Print the file to standard output, write none.")
 @pass_session
-def init(session: Session, /, file: Path | None, printed: bool, **options: str | bool | None) -> None:
+def init(session: Session, /, file: Path | None, suggest: bool, printed: bool, **options: str | bool | None) -> None:
     """Write a first rules file of ten lines, and say what comes next.
 
     On a terminal, without options, it asks for what it needs; else it asks nothing, and what no option says is as by
     default: without --slack-… or --email-… people are told on standard output. No secret is asked for or written: the
     file names the environment variables that hold them. A file that is there already is left alone. Without FILE it is
     the file of --config.
-    """
-    from usage_watch.cli.questions import drafted
 
+    With --suggest the rules come from stored history, each with how often it would have fired; all else is taken from
+    the file of --config, where there is one.
+    """
+    given = {name.replace("_", "-"): str(value) for name, value in options.items() if value is not None}
     path = file or session.config_path
+    printed = printed or (suggest and file is None)
     if not printed:
         _refuse_to_overwrite(path)
-    given = {name.replace("_", "-"): str(value) for name, value in options.items() if value is not None}
-    draft = drafted(_Dialogue() if not given and _at_terminal() else _Options(given), os.environ)
-    if printed:
-        click.echo(draft.text(), nl=False)
+    if suggest:
+        text, said = _suggested(session, given), _try_it(path, printed)
     else:
-        _write(path, draft.text())
-    click.echo(_next(draft, path, printed), err=printed)
+        draft = _drafted(given)
+        text, said = draft.text(), _next(draft, path, printed)
+    if printed:
+        click.echo(text, nl=False)
+    else:
+        _write(path, text)
+    click.echo(said, err=printed)
+
+
+def _drafted(given: Mapping[str, str]) -> Draft:
+    from usage_watch.cli.questions import drafted
+
+    return drafted(_Dialogue() if not given and _at_terminal() else _Options(given), os.environ)
+
+
+def _suggested(session: Session, given: Mapping[str, str]) -> str:
+    """A rules file of what stored history calls for."""
+    from usage_watch import yamlfile
+    from usage_watch.cli.suggest.text import head_from, head_of, suggested
+    from usage_watch.config import read
+
+    if not os.path.lexists(session.config_path):
+        draft = _drafted(given)
+        config = read(yamlfile.parse(draft.text().encode(), str(session.config_path)))
+        return suggested(session, config, head_from(draft), draft.limit)
+    if given:
+        said = ", ".join(f"--{name}" for name in given)
+        raise UsageError(f"{session.config_path} says already what {said} would; leave it out, or change it there.")
+    document = yamlfile.load(session.config_path)
+    return suggested(session, read(document), head_of(document), None)
+
+
+def _try_it(path: Path, printed: bool) -> str:
+    file = "NEW" if printed else shlex.quote(str(path))
+    head = f"\nSave it as {file}, and see" if printed else f"\n{_shown(path)} is written. See"
+    return (
+        f"{head} what it would have told, against what is told now:\n\n"
+        f"  usage-watch check {file}\n  usage-watch backtest --rules {file} --diff"
+    )
 
 
 def _at_terminal() -> bool:
@@ -142,8 +181,6 @@ def _write(path: Path, text: str) -> None:
 
 def _next(draft: Draft, path: Path, printed: bool) -> str:
     """What to do now."""
-    from usage_watch.core.plain import plain
-
     variables = ["PERPLEXITY_ANALYTICS_API_KEY", *draft.variables]
     exports = [f"  export {name}=…" for name in variables]
     width = max(map(len, exports))
@@ -151,7 +188,7 @@ def _next(draft: Draft, path: Path, printed: bool) -> str:
     where = "" if found else f" --config {shlex.quote(str(path))}"
     commands = (f"check{where}", f"channels test {draft.channel_name}{where}", f"run{where}")
     lines = count(draft.text().count("\n"), "line")
-    head = "" if printed else f"{plain(str(path), 500)} is written: {lines}. "
+    head = "" if printed else f"{_shown(path)} is written: {lines}. "
     return "\n".join(
         [
             f"\n{head}Next, set {'this' if len(variables) == 1 else 'these'} and try it:\n",
@@ -159,3 +196,9 @@ def _next(draft: Draft, path: Path, printed: bool) -> str:
             *(f"  usage-watch {command}" for command in commands),
         ]
     )
+
+
+def _shown(path: Path) -> str:
+    from usage_watch.core.plain import plain
+
+    return plain(str(path), 500)

@@ -13,11 +13,12 @@ from usage_watch.core.incident import Incident
 from usage_watch.core.message import Contributor, RuleName
 from usage_watch.core.series import EACH_MEMBER, FeedHistory, SeriesKey
 from usage_watch.core.units import from_epoch, to_epoch
+from usage_watch.rules.statistic import DURATION_AXIS
 
 if TYPE_CHECKING:
     from usage_watch.core.episode import Findings
     from usage_watch.core.message import Evidence
-    from usage_watch.core.series import Ints
+    from usage_watch.core.series import Feed, Ints
     from usage_watch.rules import FileDefaults, Rule
 
 MEMBER = "ana.reyes@example.com"
@@ -61,15 +62,20 @@ def _incident(rule: Rule, findings: Findings, rank: int, defaults: FileDefaults,
 
 def _explained(rule: Rule, evidence: Evidence) -> Evidence:
     """With a reason, where alerts of such a rule have one."""
-    if rule.kind == "absence":
+    if rule.kind in ("absence", "novelty"):
         return evidence
     why = f"+9,900 {rule.unit} against the usual (+9,900 %): 71 % {MEMBER} (new member)"
     return replace(evidence, why=why, contributors=(Contributor("member", MEMBER, 7029.0, 0.71),))
 
 
 def _history(rule: Rule, since: datetime, until: int) -> FeedHistory:
-    """All settled: about a hundred in each bucket, and much more in the last; or none, where that is watched for."""
+    """All settled: about a hundred in each bucket, and much more in the last; or none, where that is watched for.
+
+    What is new was used in the last bucket only.
+    """
     from usage_watch.rules.absence import AbsenceRule
+    from usage_watch.rules.measure import MeasuredRule
+    from usage_watch.rules.novelty import NoveltyRule
 
     feed = rule.feed
     starts = np.arange(to_epoch(since) // feed.width * feed.width, until, feed.width, dtype=np.int64)
@@ -77,8 +83,11 @@ def _history(rule: Rule, since: datetime, until: int) -> FeedHistory:
     if isinstance(rule, AbsenceRule):
         counts[-int(rule.quiet_for.total_seconds()) // feed.width :] = 0
     else:
+        counts[:-1] *= not isinstance(rule, NoveltyRule)
         counts[-1:] = 10_000
     known = np.ones(len(starts), dtype=bool)
+    if isinstance(rule, MeasuredRule) and rule.is_of_tasks:
+        return FeedHistory(feed, starts, known, known, known, {DURATION_AXIS: known}, dict(_tasks(feed, counts)))
     axis = rule.selection.axis
     series = dict(_series(rule, axis, counts))
     return FeedHistory(feed, starts, known, known, known, {} if axis is None else {axis: known}, series)
@@ -93,3 +102,11 @@ def _series(rule: Rule, axis: str | None, counts: Ints) -> Iterator[tuple[Series
         wanted = [pattern.replace("*", "sample") for pattern in choice.patterns] if choice else []
         taken = (name for name in (*wanted, *_NAMES) if choice is None or choice.takes(name))
         yield SeriesKey(feed, axis, next(taken, "sample"), member), counts
+
+
+def _tasks(feed: Feed, counts: Ints) -> Iterator[tuple[SeriesKey, Ints]]:
+    """Quick ones, and slow ones at the end."""
+    last = np.arange(len(counts)) == len(counts) - 1
+    yield SeriesKey(feed, member=feed.member), counts
+    yield SeriesKey(feed, DURATION_AXIS, "1-5 min", feed.member), np.where(last, 0, counts)
+    yield SeriesKey(feed, DURATION_AXIS, "15m-1h", feed.member), np.where(last, counts, 0)

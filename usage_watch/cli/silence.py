@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.common.orders import author, named, readable, said
+from usage_watch.cli.common.orders import TIME, author, moment, named, readable, said
 from usage_watch.cli.common.printing import count, print_facts, print_json
 from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
 from usage_watch.cli.common.silences import about, matched, print_silences, silence_json
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from usage_watch.core.silence import Matcher, Silence
     from usage_watch.store.silences import SilenceStore
 
-_FURTHEST = timedelta(days=100 * 365)
-"""From now: what lies beyond was hardly meant."""
-_TIME = "2026-11-23T18:00, or 2026-11-23T18:00Z"
-
 
 @click.group(cls=Noun)
 def silence() -> None:
@@ -41,7 +37,7 @@ def silence() -> None:
 @silence.command()
 @click.argument("matchers", nargs=-1, required=True, metavar="MATCHERS")
 @click.option("--for", "lasts", metavar="DURATION", help="How long: 90m, 2h, 3d.")
-@click.option("--until", metavar="TIME", help=f"Or until when: {_TIME}.")
+@click.option("--until", metavar="TIME", help=f"Or until when: {TIME}.")
 @click.option("--from", "begins", metavar="TIME", help="From when on; from now by default.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--author", "by", metavar="NAME", help="Who says so: your login name by default.")
@@ -97,24 +93,13 @@ def _span(
     """From when to when; UsageError where that is no time in which anything could be held back."""
     if (lasts is None) == (until is None):
         raise UsageError("a silence ends: write either --for 2h or --until 2026-11-23T18:00.")
-    from_at = now if begins is None else _moment("--from", begins, zone, now)
-    until_at = _moment("--until", until, zone, now) if until is not None else from_at + _duration(lasts or "")
+    from_at = now if begins is None else moment("--from", begins, zone, now)
+    until_at = moment("--until", until, zone, now) if until is not None else from_at + _duration(lasts or "")
     if until_at <= now:
         raise UsageError("the silence would be over already; write an end that is still to come.")
     if until_at <= from_at:
         raise UsageError("the silence would end before it begins; write a later end.")
     return from_at, until_at
-
-
-def _moment(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-        at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UsageError(f"{option} {text!r} is no time; write {_TIME}.") from None
-    if abs(at - now) > _FURTHEST:
-        raise UsageError(f"{option} {text!r} is more than 100 years away; write {_TIME}.")
-    return at
 
 
 def _duration(text: str) -> timedelta:

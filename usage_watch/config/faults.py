@@ -78,16 +78,6 @@ class Part:
         """Every key, however deep, that no model has there, and every one that was left empty."""
         return list(self._unknown([self.model], self.at, written))
 
-    def not_yet(self, written: Mapping[str, Any]) -> list[Complaint]:
-        """Values that are in the contract, but not built yet."""
-        values: Mapping[str, frozenset[str]] = getattr(self.model, "later_values", {})
-        found = ((name, _later_value(written.get(name), later)) for name, later in values.items())
-        return [
-            Complaint((*self.at, name), f"`{name}: {value}` is not there yet in this version; {self._instead(name)}")
-            for name, value in found
-            if value is not None
-        ]
-
     # ---- where ---------------------------------------------------------------------------------------------------
 
     def _found(self, detail: Mapping[str, Any]) -> _Refusal:
@@ -163,12 +153,7 @@ class Part:
         if not words:
             models = (leaf for leaf in self._types(path[:-1]) if is_model(leaf) and name in fields_of(leaf))
             return f"needs `{name}`: {_uncapitalized(next((describe(model, name) for model in models), 'a value'))}"
-        later = sorted(getattr(self.model, "later_values", {}).get(name, ()))
-        soon = f"; {either(later, 'and')} {'is' if len(later) == 1 else 'are'} not there yet" if later else ""
-        return f"needs `{name}`: {either(words)}{soon}"
-
-    def _instead(self, name: str) -> str:
-        return f"write {wanted(self._types((*self.at, name)))}"
+        return f"needs `{name}`: {either(words)}"
 
     def _stranger(self, path: Path) -> Complaint:
         """A key that has no place where it stands."""
@@ -212,13 +197,6 @@ def _telling(refusals: Iterable[_Refusal]) -> list[_Refusal]:
     outdone = {refusal.path[:length] for refusal in found for length in range(len(refusal.path))}
     telling = [refusal for refusal in found if refusal.path not in outdone]
     return sorted(telling, key=lambda refusal: (refusal.type != "value_error", refusal.type not in _LIMITS))
-
-
-def _later_value(written: Any, later: frozenset[str]) -> str | None:
-    """What was written of what is not built yet, as the file has it."""
-    if isinstance(written, dict):
-        return next((f"{{{key}: …}}" for key in written if key in later), None)
-    return written if isinstance(written, str) and written in later else None
 
 
 def _items(value: Any) -> Iterable[tuple[str | int, Any]]:

@@ -21,7 +21,7 @@ from usage_watch.config.faults import Part
 from usage_watch.config.settings import Config
 from usage_watch.config.shapes import either, fields_of, near
 from usage_watch.errors import Fault, RulesFileError
-from usage_watch.rules import LATER_KINDS, AnyRule, Rule
+from usage_watch.rules import AnyRule, Rule
 from usage_watch.rules.fields import NAME
 from usage_watch.store.settings import StoreSettings
 from usage_watch.yamlfile import MAX_FAULTS, Document
@@ -40,17 +40,15 @@ class _Kinds:
 
     noun: str
     models: Mapping[str, type[BaseModel]]
-    later: frozenset[str]
-    """Kinds that are not built yet."""
 
 
-def _kinds(noun: str, union: Any, later: frozenset[str]) -> _Kinds:
+def _kinds(noun: str, union: Any) -> _Kinds:
     models = get_args(get_args(union)[0])
-    return _Kinds(noun, {get_args(model.model_fields["kind"].annotation)[0]: model for model in models}, later)
+    return _Kinds(noun, {get_args(model.model_fields["kind"].annotation)[0]: model for model in models})
 
 
-_RULES = _kinds("rule", AnyRule, LATER_KINDS)
-_CHANNELS = _kinds("channel", AnyChannel, frozenset())
+_RULES = _kinds("rule", AnyRule)
+_CHANNELS = _kinds("channel", AnyChannel)
 
 
 def load(path: FilePath) -> Config:
@@ -119,11 +117,8 @@ class _Reader:
     def _part(self, at: Path, model: type[M], written: Mapping[str, Any]) -> M | None:
         """What one model reads; None where it cannot. Unknown names do not keep it from looking at the others."""
         part = Part(self.document, at, model, _LATER)
-        later = {complaint.path: complaint for complaint in part.not_yet(written)}
-        unknown = [each for each in part.unknown(written) if each.path[: len(at) + 1] not in later]
-        self.complaints += [*later.values(), *unknown]
-        if later:
-            return None
+        unknown = part.unknown(written)
+        self.complaints += unknown
         told = _told(unknown, at)
         try:
             value = model.model_validate({name: item for name, item in written.items() if name in fields_of(model)})
@@ -160,6 +155,4 @@ def _of_kind(at: Path, written: Any, kinds: _Kinds) -> Complaint | None:
     kind = written["kind"]
     if kind in list(kinds.models):
         return None
-    if kind in list(kinds.later):
-        return Complaint((*at, "kind"), f"`kind: {kind}` is not there yet in this version; leave this {kinds.noun} out")
     return Complaint((*at, "kind"), pick("`kind` takes", list(kinds.models), kind))

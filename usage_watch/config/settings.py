@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PrivateAttr
 
 from usage_watch.channels import AnyChannel
-from usage_watch.config.muting import Event, WeeklyMute
+from usage_watch.config.muting import Event, WeeklyMute, lessons
+from usage_watch.config.naming import BandEdges
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.money import Price
 from usage_watch.core.mute import Mute
@@ -87,6 +88,8 @@ class Config(Strict):
     """The monthly allowances of seats: what members use beyond them draws on the pool (`of: pool`)."""
     price: PriceSettings | None = None
     """Your list price: messages say amounts beside credits, never in their place."""
+    bands: dict[str, BandEdges] = Field(default_factory=dict)
+    """How long tasks took of the duration bands whose names do not say so: `{Quick: [0s, 2m], Endless: [1h]}`."""
     events: tuple[Event, ...] = ()
     """Days on which usage is meant to be unusual."""
     mute: tuple[WeeklyMute, ...] = ()
@@ -94,7 +97,7 @@ class Config(Strict):
     rules: tuple[AnyRule, ...] = ()
     """What is watched."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat", "bands"})
+    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat"})
     """Fields of the contract that are not built yet; of those above, all but the value given."""
 
     _document: Document | None = PrivateAttr(None)
@@ -112,7 +115,9 @@ class Config(Strict):
     @property
     def defaults(self) -> FileDefaults:
         """What the file says for all rules."""
-        return FileDefaults(self.timezone, self.billing_day, None if self.seats is None else self.seats.allowances)
+        seats = None if self.seats is None else self.seats.allowances
+        taught = lessons(self.events, self.timezone)
+        return FileDefaults(self.timezone, self.billing_day, seats, self.bands, taught)
 
     @property
     def routes(self) -> Mapping[str, Routes]:

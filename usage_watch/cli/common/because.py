@@ -39,15 +39,18 @@ def comparisons(config: Config, database: Database, incident: Incident) -> Compa
     """By the rule as it is now; None where it is gone, where nothing is compared, or where the usual is not known."""
     from usage_watch.rules import reasons
     from usage_watch.store.history import HistoryStore
+    from usage_watch.store.lookups import LookupStore
 
     rule = next((each for each in config.rules if each.id == incident.rule.id), None)
     if rule is None or rule.kind != incident.rule.kind:
         return None
-    found = reasons.because(rule, incident, HistoryStore(database).load(reasons.wants(rule, incident)))
-    if found is None or not found.table:
+    lookup = next(iter(LookupStore(database).of([incident.id])), None)
+    history = HistoryStore(database).load(reasons.wants(rule, incident, lookup))
+    found = reasons.because(rule, incident, history, lookup)
+    if found is None or not found.why.table:
         return None
-    from_at, until_at = reasons.explained_time(rule, incident)
-    return Compared(found.table, from_at, until_at, reasons.rises(rule, incident), incident.evidence.bucket)
+    rising = reasons.rises(rule, incident)
+    return Compared(found.why.table, found.from_at, found.until_at, rising, incident.evidence.bucket)
 
 
 def print_compared(compared: Compared | None, reader: Reader) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from usage_watch.cli.common.answers import answerable
 from usage_watch.cli.common.orders import NOTHING, Word, Words, facts, notes, word_json
 from usage_watch.cli.common.printing import print_table
 from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, WHY, clause
+from usage_watch.errors import UsageError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.core.message import Evidence, RuleName
+    from usage_watch.store.alerts import AlertStore
 
 _OVER_BEFORE = "from before the rule was first seen, told to nobody"
 _LOOKED_OVER = "looks over, waiting for data to settle; told to nobody"
@@ -25,6 +27,26 @@ _LOOKED_OVER = "looks over, waiting for data to settle; told to nobody"
 def is_open(incident: Incident) -> bool:
     """Whether it goes on and anybody is to know; what looked over when its rule was first seen is only not final."""
     return incident.open and not incident.history
+
+
+def find(store: AlertStore, id: str) -> Incident:
+    """The one with that id, or with that beginning of it; UsageError where there is none, or several."""
+    # Nothing is the beginning of the only one, too, but `"$ID"` of a variable that is not set means none.
+    found = store.incident(id) if id else None
+    if found is not None:
+        return found
+    every = (each.id for each in store.incidents(datetime.fromtimestamp(0, UTC)))
+    several = [each for each in every if id and (each.startswith(id) or each.removeprefix("inc_").startswith(id))]
+    if several:
+        shown = ", ".join(several[:3]) + (", …" if len(several) > 3 else "")
+        raise UsageError(f"{id!r} is the beginning of {len(several)} alerts; write more of it: {shown}.")
+    raise UsageError(f"There is no alert {id!r}; `usage-watch alerts list --history --since 2y` lists them all.")
+
+
+def reminded_until(incident: Incident) -> str:
+    """When it is no use any more that somebody knows: `it rises above warning or ends`."""
+    highest = incident.severity == "critical"
+    return f"it {'reaches a higher level' if highest else f'rises above {incident.severity}'} or ends"
 
 
 def in_words(incidents: Iterable[Incident], config: Config, now: datetime) -> list[Incident]:
@@ -97,7 +119,7 @@ def explained(
     yield "Since", _began(incident, reader)
     yield "Until", _ended(incident, reader)
     yield from _standing(incident)
-    yield from facts(word, reader)
+    yield from facts(word, incident, reader)
     judged = reader.between(evidence.from_at, evidence.until_at, bucket)
     where = f"{evidence.dataset}, " if evidence.dataset else ""
     yield "Judged", f"{where}{judged} (times in {'UTC' if bucket == '1d' else reader.zone.key})"
@@ -108,6 +130,8 @@ def explained(
         yield from _contributors(evidence)
     if incident.rule.runbook:
         yield "What to do", incident.rule.runbook
+    if is_open(incident) and answerable(incident) and (word.answer is None or not word.answer.stands):
+        yield "To answer", f"usage-watch alerts expected {incident.id}, or rebaseline: it is the new usual"
 
 
 def _standing(incident: Incident) -> Iterator[tuple[str, str]]:
@@ -125,9 +149,13 @@ def _standing(incident: Incident) -> Iterator[tuple[str, str]]:
 
 
 def _numbers(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    from usage_watch.core.units import number
+    from usage_watch.core.units import SECONDS, number, quantity
 
-    yield "Value", f"{number(evidence.value)} {evidence.unit}, at its worst; limit {number(evidence.limit)}"
+    is_time = evidence.unit == SECONDS
+    value = quantity(evidence.value, SECONDS) if is_time else f"{number(evidence.value)} {evidence.unit}"
+    limit = quantity(evidence.limit, SECONDS) if is_time else number(evidence.limit)
+    when = "when last said" if evidence.newest else "at its worst"
+    yield "Value", f"{value}, {when}; limit {limit}"
     if evidence.score is not None:
         yield "Score", f"{number(evidence.score)} standard deviations"
     yield from ((fact.name, fact.value) for fact in evidence.facts)
@@ -171,7 +199,7 @@ def incident_json(incident: Incident, word: Word | None = None) -> dict[str, Any
         "why": evidence.why,
         "contributors": evidence.contributors,
         "after": evidence.after,
-        **({} if word is None else word_json(word)),
+        **({} if word is None else word_json(word, incident)),
     }
 
 

@@ -1,0 +1,1 @@
+"""Rules that stored history calls for, each with how often it would have fired."""
