@@ -28,7 +28,18 @@ def of_python() -> set[str]:
     return imported("-c", "pass")
 
 
-@pytest.mark.parametrize("command", ["--help", "run --help", "status --help", "alerts show --help", "demo --help"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        "run --help",
+        "status --help",
+        "budget --help",
+        "top --help",
+        "alerts show --help",
+        "demo --help",
+    ],
+)
 @pytest.mark.parametrize(
     "start",
     [

@@ -153,6 +153,7 @@ def foreseen(reason: Reason = Reason.FIRED, **changes: Any) -> Notice:
             Fact("Record", "7-day forecasts were within ±14 %, four of five times"),
         ),
         why="in 7 d: +18,400 credits against the usual (+62 %): 71 % ana.reyes@example.com, new this week",
+        newest=True,
         contributors=(),
         series=Drawn(
             "credits spent",

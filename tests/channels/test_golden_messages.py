@@ -150,8 +150,11 @@ def of_kind(kind: str, **fields: object) -> dict[Reason, Message]:
 KINDS: dict[str, dict[Reason, Message]] = {
     "threshold": of_kind("threshold", for_each="Model", window="3h", above={"warning": 500, "critical": 9_000}),
     "budget": of_kind("budget", limit=20_000, where={"Credit Source": "paid"}),
-    "zscore": of_kind("zscore", method="robust"),
+    "zscore": of_kind("zscore", for_each="Model"),
+    "zscore-rolling": of_kind("zscore", method="robust"),
+    "durations": of_kind("threshold", dataset="task_durations", statistic="p95", above={"warning": "10m"}),
     "absence": of_kind("absence", quiet_for="2d", severity="critical"),
+    "novelty": of_kind("novelty", dataset="connectors", for_each="Connector", expected=["Notion*"]),
     "meta": {reason: message(blind(reason), data_until=None) for reason in Reason},
 }
 

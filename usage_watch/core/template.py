@@ -28,7 +28,7 @@ from string import Template
 from usage_watch.core.entry import META, goes_on
 from usage_watch.core.message import NAMED, Message, Notice, Reason
 from usage_watch.core.selection import MEMBER
-from usage_watch.core.units import quantity, spell_duration
+from usage_watch.core.units import SECONDS, quantity, spell_duration
 from usage_watch.core.when import times
 
 FIELDS = (
@@ -113,8 +113,8 @@ def _filled(template: str, notice: Notice, message: Message, flawed: Flawed) -> 
 
 def _fields(notice: Notice, message: Message) -> dict[str, str]:
     evidence = notice.evidence
-    value, _, unit = quantity(evidence.value, evidence.unit).partition(" ")
-    limit, _, _ = quantity(evidence.limit, evidence.unit).partition(" ")
+    value, unit = _parted(evidence.value, evidence.unit)
+    limit, _ = _parted(evidence.limit, evidence.unit)
     return {
         "rule": notice.rule.id,
         "severity": notice.severity.value,
@@ -129,6 +129,13 @@ def _fields(notice: Notice, message: Message) -> dict[str, str]:
         "since": times(notice, message, by_days=evidence.bucket == "1d").began,
         "summary": evidence.summary,
     }
+
+
+def _parted(value: float, unit: str) -> tuple[str, str]:
+    """A number and its unit; a duration has units of its own: `1 h 10 min`."""
+    said = quantity(value, unit)
+    number, _, of = said.partition(" ")
+    return (said, "") if unit == SECONDS else (number, of)
 
 
 def series(notice: Notice) -> str:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from usage_watch.core.entry import META, NAME, Entry, called, entry, goes_on, mark, names_itself
+from usage_watch.core.lessons import LEARNING
 from usage_watch.core.message import Fact, Hello, Message, Notice, Reason
 from usage_watch.core.plain import plain, web_link
 from usage_watch.core.units import local_time, number, quantity, spell_duration
@@ -159,7 +160,15 @@ def _freshness(message: Message) -> str:
 def _entries(ordered: Sequence[Notice], message: Message) -> Iterator[Entry]:
     explained = [entry(notice, message) for notice in ordered[: min(_EXPLAINED, message.named)]]
     if len(ordered) == 1 and ordered[0].reason is Reason.REMINDER:
-        stop = Fact("Stop reminders", f"{_ACK} {plain(ordered[0].incident_id, NAME)}")
-        explained = [replace(each, reasons=(*each.reasons, stop)) for each in explained]
+        stops = tuple(_stops(ordered[0]))
+        explained = [replace(each, reasons=(*each.reasons, *stops)) for each in explained]
     yield from explained
     yield from (replace(entry(notice, message), reasons=(), text="") for notice in ordered[_EXPLAINED : message.named])
+
+
+def _stops(notice: Notice) -> Iterator[Fact]:
+    """How not to be reminded again."""
+    incident = plain(notice.incident_id, NAME)
+    yield Fact("Stop reminders", f"{_ACK} {incident}")
+    if notice.rule.kind in LEARNING:
+        yield Fact("Or answer", f"usage-watch alerts expected {incident}, or rebaseline: it is the new usual")
