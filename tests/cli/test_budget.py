@@ -376,6 +376,15 @@ def test_a_budget_of_which_nothing_is_read_yet(cli: Cli, watched: Path) -> None:
     assert re.search(r"^queries .*nothing is known yet$", cli("status").out, re.M)
 
 
+def test_where_nothing_is_read_0_is_no_more_than_a_lower_bound(cli: Cli, watched: Path) -> None:
+    watched.write_text(watched.read_text() + "  - {id: q, kind: budget, dataset: query_volume, limit: 5_000}\n")
+    said = facts(cli("budget", "q").out)
+    assert said["Spent"] == "at least 0 of 5,000 queries (0 %)"
+    assert said["Not read"] == "nothing of this period is read yet, so more may be spent"
+    assert re.search(r"^q .* ≥ 0 ", cli("status").out, re.M)
+    assert data(cli, "q")[0]["lower_bound"] == [said["Not read"]]
+
+
 def test_check_ends_with_1_until_all_of_it_is_acknowledged(cli: Cli, budgets: Path) -> None:
     assert cli("budget", "cycle").code == 0
     assert cli("budget", "calm", "--check").code == 0

@@ -67,7 +67,7 @@ def test_everything_that_there_is_to_know_is_told() -> None:
         ("Until", "open"),
         ("Judged", "credit_usage, 12:00–15:00 (times in Europe/Berlin)"),
         ("Value", "12,345 credits, at its worst; limit 10,000"),
-        ("Score", "7.25 standard deviations"),
+        ("Score", "7.25"),
         ("Usual for this hour", "3,100 to 4,900"),
         ("By Model", "claude-opus-4-8 +8,800 (71 %)"),
         ("By Model", "claude-sonnet-4-8 -200 (2 %)"),

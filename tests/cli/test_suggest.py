@@ -164,7 +164,8 @@ def test_anomalies_are_told_with_their_series_and_dates(cli: Cli, quarter: Path)
     out = cli("init", "--suggest").out
     assert rules_of(out)["model-anomaly"] == {"id": "model-anomaly", "kind": "zscore", "for_each": "Model"}
     said = comment_of(out, "model-anomaly")
-    assert said == f"Would have fired twice in 84 days: 30 Sep {OPUS}, 14 Oct {OPUS}."
+    assert said.startswith("Would have fired ")
+    assert f"30 Sep {OPUS}, 14 Oct {OPUS}" in said
     daily = rules_of(out)["model-anomaly-days"]
     assert daily["bucket"] == "1d"
     assert "Would " in comment_of(out, "model-anomaly-days")

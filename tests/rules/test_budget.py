@@ -395,7 +395,7 @@ def test_with_a_limit_of_0_there_is_no_percentage() -> None:
     evidence = budget.evidence(found, 1, 3, UTC_FILE)
     assert evidence.summary == "7 of 0 credits spent, past the 100 % level"
     assert evidence.facts == (
-        Fact("Period", "00:00 to Tue 3 Nov 00:00 (UTC), 8.3 % of it over"),
+        Fact("Period", "Mon 2 Nov 00:00 to Tue 3 Nov 00:00 (UTC), 8.3 % of it over"),
         Fact("Even pace", "0 credits by now"),
     )
 

@@ -266,6 +266,12 @@ def test_it_says_that_it_is_an_estimate() -> None:
     assert pool().evidence(found, 0, 2, SEATS).facts[0].name == "Estimate"
 
 
+def test_its_closing_report_says_so_too() -> None:
+    found, *_ = judged(pool(period="day"), paid(bo=[950, 0]), SEATS)
+    assert found.closed is not None
+    assert found.closed.endswith("; by an estimate.")
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "says"),
     [

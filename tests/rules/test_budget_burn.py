@@ -10,7 +10,7 @@ from tests.core.builders import HOURLY, MEMBER_DAYS, START, feed_history, spelle
 from tests.rules.making import UTC_FILE, made, problems, ranks
 from usage_watch.core.episode import fold
 from usage_watch.core.message import Fact, Severity
-from usage_watch.core.series import DAY, FeedHistory, empty
+from usage_watch.core.series import DAY, Feed, FeedHistory, empty
 from usage_watch.rules.budget import BudgetRule
 from usage_watch.rules.budget.burn import BurnFindings
 
@@ -239,15 +239,25 @@ def test_a_burn_is_said_with_its_pace_and_where_it_leads() -> None:
     ("limit", "index", "leads_to"),
     [
         (16_000, 53, "the limit of 16,000 is used up"),
-        (25_000, 53, "at this pace the limit of 25,000 is reached by 10:06"),
-        (36_000, 53, "at this pace the limit of 36,000 is reached by 15:36"),
+        (25_000, 53, "at this pace the limit of 25,000 is reached by Tue 3 Nov 10:06"),
+        (36_000, 53, "at this pace the limit of 36,000 is reached by Tue 3 Nov 15:36"),
         (3_000_000, 53, "the limit of 3,000,000 does not last until Tue 1 Dec"),
     ],
 )
-def test_where_it_leads_is_a_day_or_today_by_the_hour(limit: int, index: int, leads_to: str) -> None:
+def test_where_it_leads_is_a_day_and_within_one_an_hour_too(limit: int, index: int, leads_to: str) -> None:
     budget = rule(limit=limit)
     found = burned(november(*RUNAWAY), budget)
     assert budget.evidence(found, index, 4, UTC_FILE).summary.endswith(leads_to)
+
+
+def test_hours_are_the_files_and_days_the_periods() -> None:
+    """Messages say below of which zone their times are; of days of members no hour is known."""
+    budget = rule(limit=36_000, period={"every": "month", "timezone": "Asia/Kolkata"})
+    found = burned(november(*RUNAWAY), budget)
+    assert budget.evidence(found, 58, 4, UTC_FILE).summary.endswith("is reached by Tue 3 Nov 15:21")
+    daily = rule(limit=36_000, bucket="1d")
+    of_days = feed_history({"": [2400] * 16 + [20_000]}, Feed("credit_usage", DAY), start_at=EVE)
+    assert daily.evidence(burned(of_days, daily), 2, 4, UTC_FILE).summary.endswith("is reached on Wed 4 Nov")
 
 
 def test_with_nothing_in_its_window_it_has_words_too() -> None:

@@ -58,6 +58,18 @@ def expected(of: Books, span: Span = MONTH) -> Outlook:
     return found
 
 
+def test_nobody_ends_below_what_they_have_spent() -> None:
+    """The range is of settled days, and what was seen since lies inside of it."""
+    used = np.where(np.arange(60) % 5 < 2, 60, 0)
+    used[-2:] = 30
+    span = Span(MONTH.start_at, SEEN_UNTIL + timedelta(days=1))
+    limit = float(used[-int((SEEN_UNTIL - MONTH.start_at) / timedelta(days=1)) :].sum())
+    found = expected(books(used=used, limit=limit), span)
+    assert found.settled.low < limit < found.settled.median
+    assert (found.seen.low, found.seen.median) == (limit, found.settled.median)
+    assert (found.settled.over < 1, found.seen.over, found.reached(0, 0)) == (True, 1, None)
+
+
 @pytest.mark.parametrize("width", [HOUR, DAY])
 def test_steady_use_goes_on(width: Width) -> None:
     found = expected(books(width=width))

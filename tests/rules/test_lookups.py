@@ -99,6 +99,16 @@ def test_of_one_model_those_who_use_it_come_first_and_then_whoever_uses_the_most
         assert (lookup.feeds[0].scope, len(lookup.feeds)) == (first, 2)
 
 
+def test_what_happens_now_is_looked_up_before_what_has_added_up() -> None:
+    budget = made("budget", id="month", limit=1000)
+    level = alert(budget, (NIGHT - 480, NIGHT), severity=Severity.CRITICAL, part="levels", id="inc_level")
+    older = [critical(id=f"inc_{n}", started_at=at(NIGHT - 9 + n)) for n in range(INCIDENTS)]
+    history = History({each.feed: each for each in (hours(9000), days())})
+    found = [replace(level, rule=replace(level.rule, id="month")), *older]
+    asked_for = lookups([RULE, budget], found, {each.id for each in found}, (), history, NOW)
+    assert [each.incident_id for each in asked_for] == ["inc_2", "inc_1", "inc_0"]
+
+
 def test_of_a_long_time_the_last_week_is_asked_for() -> None:
     rule = made("threshold", above={"critical": 100}, window="20d")
     found = alert(rule, (NIGHT - 480, NIGHT), severity=Severity.CRITICAL)
@@ -240,6 +250,17 @@ def test_members_days_tell_who_it_was_where_hours_did_not() -> None:
     found = because(day_of(TOTAL), days(DAYS + 1, used), *night(None, silent=TEAM))
     assert found is not None
     assert found.who is Who.CONFIRMED
+
+
+@pytest.mark.parametrize("changes", [{}, {"ended_at": at(NIGHT + 9)}], ids=["open", "over"])
+def test_members_days_tell_who_it_was_where_nobody_was_asked_for(changes: dict[str, Any]) -> None:
+    """Others took the look-ups of that day, or the days had come before it was found."""
+    used = {"m3@example.com": 23 * USUAL + 8000}
+    history = History({each.feed: each for each in (day_of(TOTAL), days(DAYS + 1, used))})
+    found = reasons.because(RULE, critical(**changes), history)
+    assert found is not None
+    assert (found.who, found.why.axis) == (Who.CONFIRMED, "member")
+    assert reasons.wants(RULE, critical(**changes)).keys() == {HOURLY, MEMBER_DAYS}
 
 
 def test_where_the_day_as_a_whole_names_nobody_the_hours_stand() -> None:

@@ -206,7 +206,13 @@ def from_epoch(seconds: int) -> datetime:
 def local_time(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     """For people in `zone`: `14:00`, on another day than now `Sat 21 Nov 14:00`, in another year with the year."""
     local, today = _local(at, zone), _local(now, zone).date()
-    return _clock(local) if local.date() == today else f"{_day(local.date(), today)} {_clock(local)}"
+    return _clock(local) if local.date() == today else day_time(at, zone, now)
+
+
+def day_time(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """The same with its day on any: for what is read later than it is written."""
+    local = _local(at, zone)
+    return f"{_day(local.date(), _local(now, zone).date())} {_clock(local)}"
 
 
 def span(start_at: datetime, end_at: datetime, zone: ZoneInfo, now: datetime) -> str:

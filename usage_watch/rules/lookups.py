@@ -15,7 +15,7 @@ from usage_watch.core.selection import MEMBER, select
 from usage_watch.core.series import DAY, EACH_MEMBER, EVERYONE, HOUR, Feed, History
 from usage_watch.core.units import to_epoch
 from usage_watch.rules.common import Rule
-from usage_watch.rules.compared import LATELY, covering, is_comparable, rises, selection_of, time_of
+from usage_watch.rules.compared import LATELY, covering, is_comparable, rises, selection_of, sums_up, time_of
 
 MEMBERS = 20
 """How many members are asked for, the heaviest: a request each, for a page holds a week of hours."""
@@ -38,23 +38,36 @@ def lookups(
     by_id, have = {rule.id: rule for rule in rules}, {each.incident_id for each in known}
     left = INCIDENTS - sum(now - each.wanted_at < WITHIN for each in known)
     found: list[Lookup] = []
-    for each in incidents:
-        rule = by_id.get(each.rule.id)
-        if len(found) >= left or rule is None or each.id not in told - have or not takes_lookup(rule, each):
-            continue
+    asking = [
+        (rule, each)
+        for each in incidents
+        if each.id in told - have and (rule := by_id.get(each.rule.id)) is not None and takes_lookup(rule, each)
+    ]
+    for rule, each in sorted(asking, key=lambda pair: _suddenness(*pair)):
+        if len(found) >= left:
+            break
         feeds, from_at, until_at = _whom(rule, each, history)
         if feeds:
             found.append(Lookup(each.id, tuple(feeds), from_at, until_at, now))
     return tuple(found)
 
 
+def _suddenness(rule: Rule, incident: Incident) -> tuple[bool, float]:
+    """What happens now comes before what has added up, and of the same the newest first."""
+    return sums_up(rule, incident), -incident.started_at.timestamp()
+
+
 def takes_lookup(rule: Rule, incident: Incident) -> bool:
     """Whether it is so urgent, and such, that the hours of the heaviest members are worth asking for."""
+    return incident.open and asks_who(rule, incident)
+
+
+def asks_who(rule: Rule, incident: Incident) -> bool:
+    """Whether it was so urgent that members' days are to say who it was, however late they come."""
     known, feed = DATASETS.get(rule.dataset), rule.feed
     if known is None or not known.per_member or not known.one_member or (feed.scope, feed.width) != (EVERYONE, HOUR):
         return False
-    urgent = incident.open and incident.severity is Severity.CRITICAL and rises(rule, incident)
-    return urgent and is_comparable(rule)
+    return incident.severity is Severity.CRITICAL and rises(rule, incident) and is_comparable(rule)
 
 
 def _whom(rule: Rule, incident: Incident, history: History) -> tuple[list[Feed], datetime, datetime]:

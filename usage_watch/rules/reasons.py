@@ -29,7 +29,7 @@ from usage_watch.rules.compared import (
     sums_up,
     time_of,
 )
-from usage_watch.rules.lookups import takes_lookup
+from usage_watch.rules.lookups import asks_who
 
 ANEW_FOR = timedelta(days=7)
 """After its end an alert is explained anew for so long; then what was said last of it stands."""
@@ -56,7 +56,7 @@ def explainable(rule: Rule, incident: Incident, now: datetime) -> bool:
 def wants(rule: Rule, incident: Incident, lookup: Lookup | None = None) -> dict[Feed, datetime]:
     """What must be loaded to explain an alert: each feed, from when on."""
     time, members = time_of(rule, incident), member_days(rule)
-    if lookup is None and not takes_lookup(rule, incident):
+    if lookup is None and not asks_who(rule, incident):
         feeds = [rule.feed] if members is None or not time.is_days else [rule.feed, members]
         return dict.fromkeys(feeds, time.from_at - LEARNED_FROM)
     looked_up = [] if lookup is None else [lookup.from_at]
@@ -68,15 +68,16 @@ def wants(rule: Rule, incident: Incident, lookup: Lookup | None = None) -> dict[
 def because(rule: Rule, incident: Incident, history: History, lookup: Lookup | None = None) -> Found | None:
     """Why an alert of a rule stands, by what was loaded; None where what is usual is not known.
 
-    The answer depends on nothing but the usage of the weeks before: not on what else was loaded. Where members were
-    looked up, it is of the whole days as soon as these name any, and before that of the hours that were asked for.
+    The answer depends on nothing but the usage of the weeks before: not on what else was loaded. Of what is urgent it
+    is of the whole days as soon as these name any, and before that of the hours that were asked for, if any were.
     """
     if not is_comparable(rule):
         return None
-    if lookup is not None:
-        found = _by_days(rule, incident, history) or _by_hours(rule, incident, history, lookup)
-        if found is not None:
-            return found
+    found = _by_days(rule, incident, history) if lookup is not None or asks_who(rule, incident) else None
+    if found is None and lookup is not None:
+        found = _by_hours(rule, incident, history, lookup)
+    if found is not None:
+        return found
     time, selection = time_of(rule, incident), selection_of(rule, incident)
     members = covering(rule, history, time, selection)
     return _found(rule, incident, history, time, members)

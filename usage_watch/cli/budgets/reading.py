@@ -171,7 +171,7 @@ def _spent(
 ) -> tuple[Ints, list[Fact]]:
     """What each series has spent, and why that may be less than all."""
     from usage_watch.rules.budget.books import Page
-    from usage_watch.rules.budget.words import known_since, not_read
+    from usage_watch.rules.budget.words import known_since, not_read, nothing_read
 
     if rule.rolling is not None:
         window = int(rule.rolling.total_seconds()) // books.width
@@ -179,7 +179,9 @@ def _spent(
     else:
         inside = slice(0, 0) if span is None else Page(books, span).inside
     doubts: list[Fact] = []
-    if len(books.starts[inside]):
+    if not books.known[inside].any():
+        doubts += nothing_read(rule.rolling is not None or span is not None)
+    else:
         doubts += known_since(int(books.starts[inside.start]), books.width, start_at, now, zone)
         doubts += not_read(int((~books.known[inside]).sum()), books.width)
     return books.used[inside].sum(axis=0), doubts

@@ -157,7 +157,7 @@ def _numbers(evidence: Evidence) -> Iterator[tuple[str, str]]:
     when = "when last said" if evidence.newest else "at its worst"
     yield "Value", f"{value}, {when}; limit {limit}"
     if evidence.score is not None:
-        yield "Score", f"{number(evidence.score)} standard deviations"
+        yield "Score", number(evidence.score)
     yield from ((fact.name, fact.value) for fact in evidence.facts)
 
 

@@ -20,9 +20,9 @@ from usage_watch.core.stats.burn import WEEK, Burning, Terms, Windows, burning, 
 from usage_watch.core.stats.windows import trailing_sum
 from usage_watch.core.units import (
     Duration,
+    day_time,
     format_duration,
     from_epoch,
-    local_time,
     number,
     percent,
     quantity,
@@ -200,7 +200,7 @@ def evidence(rule: BudgetRule, findings: BurnFindings, index: int, rank: int, de
         value=value,
         limit=findings.levels[rank - 1].limit,
         summary=f"{quantity(value, rule.unit)} in {spell_duration(lasted)}: {_times(rate)} what the budget bears; "
-        + _leads_to(findings, index, value / windows.long, zone),
+        + _leads_to(findings, index, value / windows.long, zone, defaults.zone),
         facts=(*rule.counted(findings), *_facts(rule, findings, index, windows, zone)),
         series=_drawn(rule, findings, index, windows.long, findings.levels[rank - 1]),
     )
@@ -222,8 +222,8 @@ def _times(rate: float) -> str:
     return f"{number(round(rate, 1) if rate < 10 else round(rate))} times"
 
 
-def _leads_to(findings: BurnFindings, index: int, pace: float, zone: ZoneInfo) -> str:
-    """When the limit is reached, if it goes on. `pace`: a bucket."""
+def _leads_to(findings: BurnFindings, index: int, pace: float, zone: ZoneInfo, clock: ZoneInfo) -> str:
+    """When the limit is reached, if it goes on. `pace`: a bucket; days are of the period's `zone`, hours of `clock`."""
     page, limit = findings.page, findings.limit
     spent = float(page.spent[index, findings.column])
     if spent >= limit:
@@ -233,14 +233,10 @@ def _leads_to(findings: BurnFindings, index: int, pace: float, zone: ZoneInfo) -
     left = (limit - spent) / pace * findings.width if pace else math.inf
     if left >= (page.span.end_at - at).total_seconds():
         return f"the limit of {number(limit)} does not last until {_day(page.span.end_at, zone)}"
-    return f"at this pace the limit of {number(limit)} is reached {_when(at, timedelta(seconds=left), zone)}"
-
-
-def _when(at: datetime, left: timedelta, zone: ZoneInfo) -> str:
-    """`on Thu 26 Nov`; within a day `by 23:00`."""
-    if left < timedelta(days=1):
-        return f"by {local_time(at + left, zone, at)}"
-    return f"on {_day(at + left, zone)}"
+    # Of days no hour is known. With its day: it is said, and read, on later ones too.
+    soon, at = left < DAY and findings.width != DAY, at + timedelta(seconds=left)
+    when = f"by {day_time(at, clock, at)}" if soon else f"on {_day(at, zone)}"
+    return f"at this pace the limit of {number(limit)} is reached {when}"
 
 
 def _day(at: datetime, zone: ZoneInfo) -> str:

@@ -43,7 +43,8 @@ def judge(rule: BudgetRule, page: Page, whole: bool) -> Iterator[LevelFindings]:
     ends = spent[-1] if len(spent) else np.zeros(len(limits), dtype=np.int64)
     columns = np.arange(len(limits)) if whole else np.flatnonzero((ends > 0) & (ends >= lowest))
     for column, foreseen in zip(columns.tolist(), forecast.reports(rule, page, columns), strict=True):
-        yield _judge_one(rule, page, column, foreseen)
+        # What is drawn on a pool is never foreseen.
+        yield _judge_one(rule, page, column, "; by an estimate" if rule.of == "pool" else foreseen)
 
 
 def _judge_one(rule: BudgetRule, page: Page, column: int, foreseen: str) -> LevelFindings:

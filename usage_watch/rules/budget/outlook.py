@@ -44,7 +44,8 @@ class Outlook:
     settled: Forecast
     """From the end of the last settled day: what people are told by."""
     seen: Forecast
-    """The same; but where far more was seen since than could be expected, from the days of which anything was seen."""
+    """The same, and no less than was seen since; where that was far more than could be expected, from the end of the
+    last day of which anything was seen."""
     starts: Ints
     """Of the days that are forecast: all after the last settled one. Epoch seconds, shape (rest,)."""
 
@@ -101,8 +102,19 @@ def _outlook(page: Page, days: Days) -> Outlook | Silent:
     spent = page.spent[-1].astype(np.float64)
     seen = forecast(usage, of_week, Rest(rest.weekdays[later:], rest.shares[later:]), spent, limits)
     surprised = (seen.median > settled.high) | (spent > settled.median)
-    either = _where(surprised, _begun(seen, later), settled)
+    either = _beyond(spent, limits, _where(surprised, _begun(seen, later), settled))
     return Outlook(settled, either, frontier + DAY * np.arange(len(rest.shares)))
+
+
+def _beyond(spent: Floats, limits: Floats, found: Forecast) -> Forecast:
+    """The same, nowhere below what was seen to be spent already."""
+    reached = spent >= limits
+    return replace(
+        found,
+        low=np.maximum(found.low, spent),
+        over=np.where(reached, 1.0, found.over),
+        run_out=np.where(reached, -1, found.run_out),
+    )
 
 
 def _begun(found: Forecast, later: int) -> Forecast:

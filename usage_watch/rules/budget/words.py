@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from usage_watch.core.message import Fact
 from usage_watch.core.periods import Span
-from usage_watch.core.units import from_epoch, local_time, number, percent, quantity, spell_duration
+from usage_watch.core.units import day_time, from_epoch, local_time, number, percent, quantity, spell_duration
 
 if TYPE_CHECKING:
     from usage_watch.rules.budget.books import Page
@@ -40,7 +40,7 @@ def report(page: Page, column: int, unit: str, foreseen: str = "") -> str:
 def in_period(span: Span, until_at: datetime, zone: ZoneInfo) -> Fact:
     """From when to when it is, and how much of it was over at `until_at`."""
     passed = (until_at - span.start_at) / (span.end_at - span.start_at)
-    first, last = (local_time(at, zone, until_at) for at in (span.start_at, span.end_at))
+    first, last = (day_time(at, zone, until_at) for at in (span.start_at, span.end_at))
     return Fact("Period", f"{first} to {last} ({zone.key}), {percent(passed)} of it over")
 
 
@@ -50,6 +50,12 @@ def known_since(first: int, width: int, start_at: datetime, until_at: datetime, 
     if first >= start_at.timestamp() + width:
         since = local_time(from_epoch(first), zone, until_at)
         yield Fact("Known", f"since {since} only: history begins inside the period, so more was spent")
+
+
+def nothing_read(begun: bool) -> Iterator[Fact]:
+    """That nothing of what is summed was read yet, though its time has begun: no 0 that anybody may rely on."""
+    if begun:
+        yield Fact("Not read", "nothing of this period is read yet, so more may be spent")
 
 
 def not_read(missing: int, width: int) -> Iterator[Fact]:

@@ -1,4 +1,4 @@
-"""zscore: a count far from its usual, in standard deviations."""
+"""zscore: usage far from its usual."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from usage_watch.rules.zscore.options import (
 
 
 class ZscoreRule(MeasuredRule):
-    """Speaks when usage deviates from what is usual, by so many standard deviations."""
+    """Speaks when usage is far from what is usual, by a score: how many times farther than it mostly is."""
 
     kind: Literal["zscore"]
     method: Method = Method.SEASONAL
