@@ -294,7 +294,7 @@ def _happening(rule: Rule, findings: Findings, run: Run, over: bool, defaults: F
     level = findings.levels[latest.rank - 1]
     evidence = rule.evidence(findings, latest.peak, latest.rank, defaults)
     if run.ended_at is not None:
-        after = rule.afterwards(findings, run.ended_at) or evidence.after
+        after = rule.afterwards(findings, run.started_at, run.ended_at) or evidence.after
         evidence = replace(evidence, whole=rule.whole(findings, run.started_at, run.ended_at), after=after)
     return Happening(
         rule=_name(rule),

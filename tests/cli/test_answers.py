@@ -115,12 +115,14 @@ def test_what_is_the_new_usual_is_said_and_stored(cli: Cli, anomalous: Path, clo
     models = found(cli, "models")
     assert said(cli, "rebaseline", models["id"], "--note", " a new job ") == {
         "New usual": f"models: claude-opus-4-8: {models['summary']}",
-        "It means": "judged against what came since Sat 21 Nov 15:00 (Europe/Berlin), from the next hour on; "
-        "it ends once 4 h were usual by that",
+        "It means": "judged against what came since Sat 21 Nov 15:00 (Europe/Berlin), from the newest hour on; "
+        "it ends once 4 h were usual by that; until Fri 27 Nov 01:00 too little of it is known, "
+        "and none of it is judged",
         "Reminders": "none until it reaches a higher level or ends",
         "To take back": f"usage-watch alerts rebaseline {models['id']} --undo",
     }
-    assert rebased_in(anomalous) == [Rebased("models", MODEL, BEGAN, NOW)]
+    # What had come by then is what it was said of: the last hour and five minutes are still to come.
+    assert rebased_in(anomalous) == [Rebased("models", MODEL, BEGAN, NOW - timedelta(minutes=65))]
     assert expected_in(anomalous) == []
     clock.step(NOW + timedelta(days=1))
     assert shown(cli, models["id"], "New usual") == [
@@ -132,8 +134,9 @@ def test_of_days_it_is_since_a_day(cli: Cli, anomalous: Path) -> None:
     days = found(cli, "days")
     meaning = said(cli, "rebaseline", days["id"])["It means"]
     assert meaning == (
-        "judged against what came since Wed 18 Nov (Europe/Berlin), from the next day on; "
-        "it ends once 2 d were usual by that"
+        "judged against what came since Wed 18 Nov (Europe/Berlin), from the newest day on; "
+        "it ends once 2 d were usual by that; until Mon 23 Nov 01:00 too little of it is known, "
+        "and none of it is judged"
     )
 
 

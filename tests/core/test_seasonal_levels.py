@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from usage_watch.core.series import DAY, HOUR, Flags, Floats, Ints, Width
 from usage_watch.core.stats.seasonal import DOWN, UP, Cause, Judged, Season, Seasonal, Usage, replay, season_of
+from usage_watch.core.stats.seasonal.shift import evenly_more
 from usage_watch.core.stats.seasonal.tuning import TUNINGS
 
 MONDAY = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
@@ -290,3 +291,21 @@ def test_an_answer_before_anything_is_known_does_no_harm() -> None:
     found, usual = judged(usage_of(counts, {0: 1})), judged(usage_of(counts))
     np.testing.assert_allclose(found.usual[24 * 10 :], usual.usual[24 * 10 :], rtol=0.05)
     np.testing.assert_allclose(found.scores, usual.scores, atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("came", "more"),
+    [
+        ([40, 40, 5, 5] * 20, 0.0),  # as usual
+        ([20, 20, 2, 2] * 20, 0.0),  # less
+        ([400, 400, 50, 50] * 20, 0.0),  # ten times as much
+        ([140, 140, 105, 105] * 20, 100.0),  # a job that runs day and night
+        ([140, 140], 0.0),  # either: nobody can tell
+    ],
+)
+def test_what_comes_beside_the_usual_is_told_from_a_multiple_of_it(came: list[int], more: float) -> None:
+    counts = np.array(came, dtype=np.float32)[:, None]
+    usual = np.resize(np.array([40, 40, 5, 5], dtype=np.float32), counts.shape)
+    mask = np.ones(counts.shape, dtype=bool)
+    assert evenly_more(counts, usual, mask).tolist() == [more]
+    assert evenly_more(counts, usual * 0, mask).tolist() == [0.0], "of what was asleep nothing was usual"

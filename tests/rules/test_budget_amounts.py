@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.core.builders import DAILY, MEMBER_DAYS, START, feed_history, spelled
 from tests.rules.making import UTC_FILE, made, problems, ranks
@@ -286,3 +287,8 @@ def test_a_pool_cannot_be_narrowed(fields: dict[str, Any], field: str, says: str
     ((where, message),) = problems("budget", limit=5, of="pool", **fields)
     assert where == field
     assert says in message
+
+
+def test_nobody_has_two_limits() -> None:
+    with pytest.raises(ValidationError, match=r"names Ana@x\.example twice"):
+        made("budget", limit={"default": 1, "overrides": {"Ana@x.example": 2, "ana@x.example": 3}}, for_each="member")

@@ -32,6 +32,13 @@ def test_what_is_not_known_is_not_how_it_stands() -> None:
     assert said(feed_history({"": COUNTS}, holes=range(5))) == (0.0, None)
 
 
+def test_a_zero_that_may_still_grow_is_not_how_it_stands() -> None:
+    """`Now: 0 credits in 1 h`, of a job that runs on, would only say that the source is late."""
+    counts = [10, 20, 30, 40, 0]
+    assert said(feed_history({"": counts}, unsettled=[3, 4])) == (50.0, "40 credits in 1 h")
+    assert said(feed_history({"": counts})) == (50.0, "0 credits in 1 h")
+
+
 def test_shares_have_no_sum() -> None:
     history = feed_history({"": [100] * 5, "Model=a": COUNTS})
     assert said(history, for_each="Model", statistic="share") == (None, "50 % of credits in 1 h")

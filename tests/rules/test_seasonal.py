@@ -355,6 +355,29 @@ def test_a_holiday_is_as_quiet_as_a_sunday() -> None:
     assert found.ranks[24:48].max() == 0
 
 
+@pytest.mark.parametrize(
+    ("weeks", "bucket", "says"),
+    [
+        (13, "1h", "on a Tuesday that is taken for a Sunday from 10:00 to 11:00"),
+        (13, "1d", "on a Tuesday that is taken for a Sunday"),
+        (1, "1h", "on a Tuesday that is taken for a weekend from 10:00 to 11:00"),
+    ],
+)
+def test_what_is_usual_of_a_holiday_is_not_said_to_be_that_of_its_weekday(weeks: int, bucket: str, says: str) -> None:
+    """Or `usually 12 to 50 on a Tuesday` would be wrong."""
+    before = weeks * WEEK - WEEK if weeks > 1 else WEEK
+    values = usage(14)[: before + 48]
+    values[before + 24 :] = 30
+    values[before + 34] += 20_000
+    history = hours(values) if bucket == "1h" else feed_history({"": values.reshape(-1, 24).sum(1).tolist()}, DAILY)
+    day = (START + timedelta(hours=before + 24)).date()
+    lessons = taught(weekends=[Days(day, day, ZoneInfo("UTC"))])
+    (found,) = judged(history, before, lessons, bucket=bucket)
+    index = int(np.argmax(found.ranks))
+    evidence = zscore(bucket=bucket).evidence(found, index, int(found.ranks[index]), lessons)
+    assert evidence.summary.endswith(says)
+
+
 def test_what_is_not_to_be_learned_leaves_the_usual_as_it_was() -> None:
     values = usage()
     values[MONDAY - 3 * WEEK : MONDAY - WEEK] *= 3
@@ -389,9 +412,25 @@ def test_what_has_stood_for_three_days_is_the_new_usual_and_the_alert_says_so() 
     (episode,) = fold(found, 1, 6)
     assert (episode.first, episode.ended) == (24, True)
     assert 24 + 3 * 24 <= episode.last + 1 <= 24 + 4 * 24
-    end_at = int(found.starts[episode.last]) + HOUR
-    assert rule.afterwards(found, end_at) == "It had stood for three days, and is the new usual."
-    assert rule.afterwards(found, end_at - 30 * HOUR) is None
+    start_at, end_at = int(found.starts[episode.first]), int(found.starts[episode.last]) + HOUR
+    assert rule.afterwards(found, start_at, end_at) == "It had stood for three days, and is the new usual."
+    assert rule.afterwards(found, start_at, end_at - 30 * HOUR) is None
+
+
+def even_job(said_after: int | None, more: int) -> list[tuple[int, int]]:
+    """Hours from its first one of the episodes of a job that runs day and night, for good."""
+    begin = MONDAY + 34
+    rebased = [] if said_after is None else [Rebased("it", {}, at(begin), at(begin + said_after))]
+    (found,) = judged(hours(runaway(begin, more, WEEK, weeks=16)), MONDAY, taught(rebased=rebased))
+    return [(each.first - 34, each.last + 1 - 34) for each in fold(found, 1, 6) if each.first < WEEK]
+
+
+@pytest.mark.parametrize("more", [1_000, 3_000])
+@pytest.mark.parametrize("said_after", [20, 40, None])
+def test_what_runs_day_and_night_is_the_new_usual_of_the_nights_too(said_after: int | None, more: int) -> None:
+    """It is no multiple of what was usual: or each night, and the weekend, would be news again."""
+    # By itself: from the midnight on after which it has been so for three days, of which the first is not whole.
+    assert even_job(said_after, more) == [(0, said_after or 62)]
 
 
 def test_a_new_normal_that_somebody_told_of_holds_from_then_on() -> None:
@@ -401,7 +440,8 @@ def test_a_new_normal_that_somebody_told_of_holds_from_then_on() -> None:
     (episode,) = fold(found, 1, 6)
     assert (episode.first, episode.last + 1) == (24, said_at - MONDAY)
     end_at = to_epoch(at(said_at))
-    assert zscore().afterwards(found, end_at) == "Somebody said that it is the new usual."
+    start_at = int(found.starts[episode.first])
+    assert zscore().afterwards(found, start_at, end_at) == "Somebody said that it is the new usual."
     (other,) = judged(hours(shifted()), MONDAY, lessons, id="other")
     assert fold(other, 1, 6)[0].last > episode.last
 

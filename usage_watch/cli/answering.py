@@ -33,6 +33,9 @@ _INSTEAD = {
 }
 """What helps for good where nothing is learned, by the kind of the rule."""
 
+_LATELY = timedelta(days=4)
+"""Nothing is so late that a source which has not stood has no usage since."""
+
 
 def _options(command: Any) -> Any:
     """What both commands take, beside the id."""
@@ -111,7 +114,7 @@ class _Answering:
         with self._session.writing(self._config) as database:
             incident = find(AlertStore(database), id)
             rule = _learning(incident, self._config)
-            answer = self._answer(incident, rule, times, why)
+            answer = self._answer(incident, rule, times, why, database)
             before = self._word(database, incident)
             ack = Ack(incident.id, incident.rank, self._now, self._who, why) if is_open(incident) else None
             repeats = before.answer is not None and answer.repeats(before.answer)
@@ -143,17 +146,31 @@ class _Answering:
         return in_words([incident], self._config, self._now)[0]
 
     def _answer(
-        self, incident: Incident, rule: Rule, times: tuple[datetime | None, datetime | None], why: str | None
+        self,
+        incident: Incident,
+        rule: Rule,
+        times: tuple[datetime | None, datetime | None],
+        why: str | None,
+        database: Database,
     ) -> Answer:
         from usage_watch.core.lessons import Answer, AnswerKind
 
         from_at, until_at = times
         if self._kind is AnswerKind.REBASELINE:
             self._check_goes_on(incident)
-            from_at = incident.started_at
+            from_at, until_at = incident.started_at, self._read_until(rule, database)
         else:
             self._check_span(rule, from_at or incident.started_at, until_at or incident.ended_at)
         return Answer(incident.id, self._kind, from_at, until_at, self._now, self._who, why)
+
+    def _read_until(self, rule: Rule, database: Database) -> datetime:
+        """The end of what has come by now: it is what the answer is about, and no news for it any more."""
+        from usage_watch.core.units import from_epoch
+        from usage_watch.store.history import HistoryStore
+
+        history = HistoryStore(database).load({rule.feed: self._now - _LATELY})
+        until = history[rule.feed].data_until
+        return self._now if until is None else min(self._now, from_epoch(until))
 
     def _check_goes_on(self, incident: Incident) -> None:
         if not is_open(incident):
@@ -192,7 +209,11 @@ class _Answering:
             return f"{meaning} (times in {zone}){more}"
         following = "day" if rule.width == DAY else "hour"
         usual = spell_duration(timedelta(seconds=rule.resolve_buckets * rule.width))
-        return f"{meaning} ({zone}), from the next {following} on; it ends once {usual} were usual by that"
+        means = f"{meaning} ({zone}), from the newest {following} on; it ends once {usual} were usual by that"
+        blind_until = _judges_again(rule, answer.from_at or incident.started_at)
+        if blind_until is None or blind_until <= self._now:
+            return means
+        return f"{means}; until {self._reader.moment(blind_until)} too little of it is known, and none of it is judged"
 
     def _before(self, incident: Incident, answer: Answer, before: Answer) -> str:
         if answer.repeats(before):
@@ -219,6 +240,18 @@ class _Answering:
                 "Before",
                 f"it was taken back already, {self._reader.moment(answer.taken_back_at)} by {answer.taken_back_by}",
             )
+
+
+def _judges_again(rule: Rule, since: datetime) -> datetime | None:
+    """When a rule that only knows the last weeks judges by what came since; None where it goes by the week's shape."""
+    from usage_watch.core.series import DAY
+    from usage_watch.core.stats.rolling import EMBARGO, LEAST
+    from usage_watch.core.units import from_epoch, to_epoch
+    from usage_watch.rules.zscore import ZscoreRule
+
+    if not isinstance(rule, ZscoreRule) or rule.is_seasonal:
+        return None
+    return from_epoch(-(-(to_epoch(since) + LEAST + EMBARGO) // DAY) * DAY)
 
 
 def _learning(incident: Incident, config: Config) -> Rule:

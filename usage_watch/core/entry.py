@@ -25,6 +25,8 @@ WHY = "Why"
 _WORST, _LAST = "At its worst", "Last said"
 """The name of how far it went, or of when; and of what was expected last, which is all that counts of it."""
 
+_PARTS = ("burn", "forecast")
+"""The parts of a budget whose end is not that of the budget."""
 META = "meta"
 """The kind of what the watcher says of itself: about causes, which have no peak and no usage."""
 
@@ -137,7 +139,7 @@ def _headline(notice: Notice, when: Times) -> str:
     series, summary = _series(notice), _summary(notice)
     match notice.reason:
         case Reason.RESOLVED:
-            said = f"ended {when.ended}: {series or shown(notice.rule.title)}"
+            said = f"ended {when.ended}: {_part_of(notice)}{series or shown(notice.rule.title)}"
             whole = _whole(notice)
             return said if whole is None else f"{said}, {whole} in {when.lasted}"
         case Reason.FIRED_AND_ENDED:
@@ -155,6 +157,11 @@ def _headline(notice: Notice, when: Times) -> str:
         case _:
             return f"{series}: {summary}" if series else summary
     return f"{series} {said}".lstrip()
+
+
+def _part_of(notice: Notice) -> str:
+    """That a budget is burnt no more, say, is no word on whether it is spent."""
+    return f"the {notice.part} of " if notice.part in _PARTS else ""
 
 
 def _series(notice: Notice) -> str:

@@ -35,7 +35,8 @@ class Answer:
     from_at: datetime | None
     """From when on it is so; None for the alert's own start, whenever that turns out to be."""
     until_at: datetime | None
-    """Until when; None for the alert's own end, and of a new usual, which has none."""
+    """Until when; None for the alert's own end. Of a new usual, until when it is judged as before: what was read when
+    that was said is no news for it any more."""
     at: datetime
     author: str
     note: str | None = None
@@ -55,8 +56,8 @@ class Answer:
     @property
     def _said(self) -> tuple[str, AnswerKind, datetime | None, datetime | None]:
         # What is usual from now on is so since the alert's start, which late data may have moved meanwhile.
-        since = None if self.kind is AnswerKind.REBASELINE else self.from_at
-        return self.incident_id, self.kind, since, self.until_at
+        is_span = self.kind is not AnswerKind.REBASELINE
+        return self.incident_id, self.kind, self.from_at if is_span else None, self.until_at if is_span else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Rebased:
     since_at: datetime
     """From when on its usage is of the new kind."""
     at: datetime
-    """When that was said: only buckets that start then or later are judged by it."""
+    """Only buckets that start then or later are judged by it: those that came after it was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ class Lessons:
     def about(self, rule: str) -> list[str]:
         """What a rule was taught, so that something else is found of the past than before: no news, all of it."""
         days = [f"{kind} {day.first} {day.last}" for kind in ("weekends", "unlearned") for day in getattr(self, kind)]
-        said = [f"{each.labels} {each.from_at}" for each in self.expected if each.rule == rule]
+        # Not from when on: that is the start of an alert, which late numbers move.
+        said = [f"expected {each.labels}" for each in self.expected if each.rule == rule]
         return sorted([*days, *said, *(f"{each.labels} {each.at}" for each in self.rebased if each.rule == rule)])
 
     def days_off(self, starts: Ints, width: Width = HOUR) -> Flags:

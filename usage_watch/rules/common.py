@@ -199,8 +199,8 @@ class Rule(Strict):
         """What was counted in all between two instants (epoch seconds); None where no such sum is."""
         return None
 
-    def afterwards(self, findings: Findings, end_at: int) -> str | None:
-        """What is to be said of an end, at an instant (epoch seconds): why it came, say; None for nothing."""
+    def afterwards(self, findings: Findings, start_at: int, end_at: int) -> str | None:
+        """What is to be said of an end between two instants (epoch seconds): why it came, say; None for nothing."""
         return None
 
     def latest(self, findings: Findings) -> str | None:

@@ -190,7 +190,8 @@ class MeasuredRule(Rule):
 
     def latest(self, findings: Findings) -> str | None:
         measured = _own(findings).measured
-        last = np.flatnonzero(measured.known)[-1:]
+        # A zero that may still grow says nothing of now: the source answers it for "not yet".
+        last = np.flatnonzero(measured.known & (measured.settled | (measured.counts > 0)))[-1:]
         return self._in_span(measured, int(last[0])) if len(last) else None
 
     def _in_span(self, measured: Measured, place: int) -> str:

@@ -23,7 +23,7 @@ FROM answer JOIN incident ON incident.id = incident_id
 WHERE answer.kind = 'expected' AND taken_back_at IS NULL ORDER BY answer.id
 """
 _REBASED = """
-SELECT rule_id, labels, from_at, at
+SELECT rule_id, labels, from_at, coalesce(until_at, at)
 FROM answer JOIN incident ON incident.id = incident_id
 WHERE answer.kind = 'rebaseline' AND taken_back_at IS NULL ORDER BY answer.id
 """

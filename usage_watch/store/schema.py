@@ -256,7 +256,7 @@ CREATE TABLE answer (
     incident_id TEXT NOT NULL REFERENCES incident,
     kind TEXT NOT NULL CHECK (kind IN ('expected', 'rebaseline')),
     from_at REAL CHECK (kind <> 'rebaseline' OR from_at IS NOT NULL),  -- NULL: the incident's start
-    until_at REAL CHECK (kind <> 'rebaseline' OR until_at IS NULL),  -- NULL: the incident's end, or none
+    until_at REAL,  -- NULL: the incident's end; of a new usual, until when it is judged as before
     at REAL NOT NULL,
     author TEXT NOT NULL,
     note TEXT,

@@ -62,7 +62,7 @@ def answer_json(answer: Answer, incident: Incident) -> dict[str, Any]:
     return {
         "kind": answer.kind,
         "from": answer.from_at or incident.started_at,
-        "until": answer.until_at or (None if open_ended else incident.ended_at),
+        "until": None if open_ended else answer.until_at or incident.ended_at,
         "at": answer.at,
         "author": answer.author,
         "note": answer.note,

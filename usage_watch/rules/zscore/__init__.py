@@ -165,15 +165,15 @@ class ZscoreRule(MeasuredRule):
         said = rolling.said(self._rolling, findings, index, self.plainly)
         return self.words(findings, index, said.limits, rank, said.against, said.facts)
 
-    def afterwards(self, findings: Findings, end_at: int) -> str | None:
+    def afterwards(self, findings: Findings, start_at: int, end_at: int) -> str | None:
         if not isinstance(findings, seasonal.SeasonalFindings):
             return None
-        end = int(np.searchsorted(findings.starts, end_at))
-        cause = findings.renewed(end, end + self.resolve_buckets)
+        first, end = np.searchsorted(findings.starts, (start_at, end_at)).tolist()
+        cause = findings.renewed(first, end, end + self.resolve_buckets)
         return None if cause is None else words.RENEWED[cause]
 
     def _said(self, findings: seasonal.SeasonalFindings, index: int, rank: int, defaults: FileDefaults) -> Evidence:
-        each = words.seen(findings, index, defaults.zone)
+        each = words.seen(findings, index, defaults.zone, defaults.lessons)
         value = float(findings.values[index])
         return around(
             findings,

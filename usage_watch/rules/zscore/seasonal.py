@@ -20,6 +20,9 @@ from usage_watch.rules.zscore.options import Direction, worse
 _NEWEST = 4
 """The newest part of a window, a quarter, must be out of the usual too: else it speaks of what is over."""
 
+_BACK = 2
+"""Usage that is so many times its new level, or such a part of it, is not at it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -51,11 +54,18 @@ class SeasonalFindings(MeasuredFindings):
         block = next(each for each in self.blocks if row < each.rows.stop)
         return block.judged, row - block.first
 
-    def renewed(self, index: int, stop: int) -> Cause | None:
-        """Why there was a new level at one of these buckets; None where there was none."""
-        places = (self.place(each) for each in range(index, min(stop, len(self.starts))))
-        causes = (judged.shifted_at(row, self.column) for judged, row in places)
-        return next((cause for cause in causes if cause is not None), None)
+    def renewed(self, first: int, end: int, stop: int) -> Cause | None:
+        """Why there was a new level from the bucket `first` on, at which usage stands from `end` to `stop`; or None."""
+        places = [self.place(each) for each in range(first, min(stop, len(self.starts)))]
+        causes = (judged.shifted_at(row, self.column) for judged, row in reversed(places))
+        cause = next((cause for cause in causes if cause is not None), None)
+        came, usual = (
+            sum(float(getattr(judged, name)[row, self.column]) for judged, row in places[end - first :])
+            for name in ("counts", "usual")
+        )
+        # Hours of the night may stay unusual for a while: the end comes after the new level. Where usage fell back to
+        # the former one, it is no reason.
+        return cause if usual < _BACK * came and came < _BACK * usual else None
 
 
 def judge(terms: Terms, series: Sequence[Measured], first: int, defaults: FileDefaults) -> list[Findings]:

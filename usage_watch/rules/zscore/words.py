@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from usage_watch.core.episode import Level
+from usage_watch.core.lessons import Lessons
 from usage_watch.core.message import Drawn, Fact
 from usage_watch.core.series import DAY, HOUR, Width
 from usage_watch.core.stats.seasonal import DOWN, UP, Basis, Cause, Finding, Judged
@@ -42,6 +43,8 @@ class Seen:
     width: Width
     zone: ZoneInfo
     """Whose clock hours are said by; the source's days are UTC days."""
+    day_off: bool
+    """Whether its day is taken for a Sunday."""
 
     @property
     def span(self) -> timedelta:
@@ -54,7 +57,7 @@ class Seen:
         return found.high if self.side == UP else found.low
 
 
-def seen(findings: SeasonalFindings, index: int, zone: ZoneInfo) -> Seen:
+def seen(findings: SeasonalFindings, index: int, zone: ZoneInfo, lessons: Lessons) -> Seen:
     """What stands behind a finding whose score is not 0."""
     judged, row = findings.place(index)
     if findings.scores is None:
@@ -63,7 +66,8 @@ def seen(findings: SeasonalFindings, index: int, zone: ZoneInfo) -> Seen:
     found = judged.finding(row, findings.column, side, judged.tuning.usual)
     width: Width = HOUR if findings.width == HOUR else DAY
     own = zone if width == HOUR else ZoneInfo("UTC")
-    return Seen(judged, row, findings.column, side, found, int(findings.starts[index]), width, own)
+    off = bool(lessons.days_off(findings.starts[index : index + 1], width)[0])
+    return Seen(judged, row, findings.column, side, found, int(findings.starts[index]), width, own, off)
 
 
 def against(each: Seen) -> str:
@@ -79,7 +83,7 @@ def _roughly(count: float) -> str:
 
 def _when(each: Seen) -> str:
     begin_at, end_at = from_epoch(each.start_at).astimezone(each.zone), from_epoch(each.start_at + each.width)
-    day = _day(begin_at, each.found.basis)
+    day = _day(begin_at, each.found.basis, each.day_off)
     if each.width == DAY:
         return f"on a {day}" if each.found.buckets == 1 else f"in the {spell_duration(each.span)} up to a {day}"
     ended = f"{end_at.astimezone(each.zone):%H:%M}"
@@ -88,11 +92,14 @@ def _when(each: Seen) -> str:
     return f"in the {spell_duration(each.span)} up to {ended} on a {day}"
 
 
-def _day(at: datetime, basis: Basis) -> str:
+def _day(at: datetime, basis: Basis, off: bool) -> str:
     """What is told apart: weekdays, or only workdays and weekends while history is short."""
+    weekend = at.weekday() >= _SATURDAY
+    if off and not weekend:
+        return f"{at:%A} that is taken for a {'Sunday' if basis is Basis.SLOT else 'weekend'}"
     if basis is Basis.SLOT:
         return f"{at:%A}"
-    return "weekend" if at.weekday() >= _SATURDAY else "workday"
+    return "weekend" if weekend else "workday"
 
 
 _SATURDAY = 5

@@ -42,16 +42,14 @@ class Day:
         self.counts.append(counts.astype(np.float32))
         self.masks.append(mask)
 
-    def since(self, since: Ints, which: Ints) -> Floats:
-        """What came of the series of `which` from `since` (epoch seconds) on, and what was expected of a level of 1.
+    def since(self, since: Ints, which: Ints) -> tuple[Singles, Flags]:
+        """What came of the series of `which` from `since` (epoch seconds) on, 0 elsewhere, and which buckets count.
 
-        Shape (2, of which).
+        Both have shape (n, of which).
         """
         mask = np.concatenate([each[:, which] for each in self.masks])
         mask &= np.concatenate(self.starts)[:, None] >= since
-        came = np.concatenate([each[:, which] for each in self.counts]) * mask
-        shape = np.concatenate([each.shape[:, which] for each in self.expected]) * mask
-        return np.stack([came.sum(axis=0, dtype=np.float64), shape.sum(axis=0, dtype=np.float64)])
+        return np.concatenate([each[:, which] for each in self.counts]) * mask, mask
 
     def joined(self) -> tuple[Singles, Flags, Singles, Flags]:
         """Counts, masks, deviations and which of those teach, of all parts."""

@@ -25,9 +25,9 @@ from usage_watch.core.stats.seasonal.day import Day
 from usage_watch.core.stats.seasonal.deviance import Reals, Singles
 from usage_watch.core.stats.seasonal.judged import Cause, Judged
 from usage_watch.core.stats.seasonal.noise import Noise
-from usage_watch.core.stats.seasonal.profile import Expected, Profile
+from usage_watch.core.stats.seasonal.profile import LEAST_EXPECTED, Expected, Profile
 from usage_watch.core.stats.seasonal.season import Season
-from usage_watch.core.stats.seasonal.shift import Runs
+from usage_watch.core.stats.seasonal.shift import Runs, evenly_more
 from usage_watch.core.stats.seasonal.sums import UNSETTLED, UNTAUGHT, Sums
 from usage_watch.core.stats.seasonal.tuning import TUNINGS, Tuning
 from usage_watch.core.stats.seasonal.weighing import Weighing
@@ -146,13 +146,30 @@ class Seasonal:
             since[said], causes[said] = usage.rebased[0, said], Cause.SAID
         which = np.flatnonzero(causes)
         if len(which):
-            sums = np.sum([day.since(since[which], which) for day in self._days if day.starts], axis=0)
+            sums = self._came(since[which], which)
             self._noise.widen(which, self._profile.renew(which, sums, self._by_day))
             self._sums.forget(which)
             self._runs.forget(which)
             self._renewed_at[which] = now
             self._weighing = self._weigh()
         self._shifted = np.zeros_like(self._shifted)
+
+    def _came(self, since: Ints, which: Ints) -> Floats:
+        """What came of the series of `which` since then, and what a level of 1 lets expect: shape (2, of which).
+
+        What runs day and night is no multiple of what was usual: their shape is raised by it.
+        """
+        days = [day for day in self._days if day.starts]
+        if not days:
+            return np.zeros((2, len(which)))
+        season = Season.joined([each for day in days for each in day.seasons])
+        counts, masks = (np.concatenate(each) for each in zip(*(day.since(since, which) for day in days), strict=True))
+        shape = self._profile.expect(season, self._by_day).shape[:, which] * masks
+        level = np.maximum(self._profile.level[which], LEAST_EXPECTED)
+        raised = evenly_more(counts, shape * level, masks) / level
+        self._profile.lift(which, raised)
+        sums: Floats = np.array([counts.sum(axis=0, dtype=np.float64), (shape + raised * masks).sum(axis=0)])
+        return sums
 
     def _judge_rows(self, usage: Usage, season: Season, found: Judged) -> None:
         expected = self._profile.expect(season, self._by_day)

@@ -129,6 +129,11 @@ class Profile:
         self._classes[..., which] *= ratio
         return ratio
 
+    def lift(self, which: Ints, more: Floats) -> None:
+        """Raise the shape of the series of `which` at all hours alike; both of shape (of which,)."""
+        for sums in (self._slots, self._classes):
+            sums[0][:, which] += (more * sums[1][:, which]).astype(np.float32)
+
     def expect(self, season: Season, by_day: int) -> Expected:
         """What is usual for buckets."""
         level = np.maximum(self.level, _TINY)
