@@ -42,6 +42,8 @@ class Terms:
 class SeasonalFindings(MeasuredFindings):
     """Findings that know from what the usual was known. Their limits are what is usual: edges take a search."""
 
+    scores: Floats
+    """Below 0 for too little."""
     blocks: Sequence[Block]
     first: int
     """Which of the series' buckets the first finding is of."""

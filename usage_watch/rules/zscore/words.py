@@ -60,8 +60,6 @@ class Seen:
 def seen(findings: SeasonalFindings, index: int, zone: ZoneInfo, lessons: Lessons) -> Seen:
     """What stands behind a finding whose score is not 0."""
     judged, row = findings.place(index)
-    if findings.scores is None:
-        raise TypeError("findings of a zscore have scores")
     side = UP if findings.scores[index] > 0 else DOWN
     found = judged.finding(row, findings.column, side, judged.tuning.usual)
     width: Width = HOUR if findings.width == HOUR else DAY
