@@ -340,6 +340,16 @@ def test_what_was_expected_is_not_learned() -> None:
     assert center(Lessons(unlearned=[Days(at(240).date(), at(24 * 12).date(), ZoneInfo("UTC"))])) == 100
 
 
+def test_the_sources_days_are_those_local_days_that_they_cover_most() -> None:
+    """A day of the source begins on the evening before, in the west."""
+    west, odd = ZoneInfo("America/Los_Angeles"), at(24 * 10).date()
+    history = feed_history({"": [100] * 10 + [115] + [100] * 7}, DAILY)
+    lessons = Lessons(unlearned=[Days(odd, odd, west)])
+    (found,) = zscore(bucket="1d").judge(history, at(24 * 17), replace(UTC_FILE, lessons=lessons))
+    assert found.usual is not None
+    assert found.usual[0] == 100
+
+
 def test_a_new_normal_is_clear_at_once_and_then_judged_by_itself() -> None:
     values = [100] * 10 + [500] * 8 + [900]
     defaults = replace(UTC_FILE, lessons=Lessons(rebased=[Rebased("it", {}, at(240), at(24 * 11 + 5))]))

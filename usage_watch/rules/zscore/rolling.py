@@ -11,7 +11,7 @@ import numpy as np
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.lessons import Lessons
 from usage_watch.core.message import Fact
-from usage_watch.core.series import Flags, Floats
+from usage_watch.core.series import Flags, Floats, Width
 from usage_watch.core.stats.ratio import score_ratio
 from usage_watch.core.stats.rolling import Scores, Spread, plain, robust, score
 from usage_watch.core.units import number, spell_duration, to_epoch
@@ -28,7 +28,7 @@ class Terms:
     rule: str
     """Its id."""
     levels: tuple[Level, ...]
-    width: int
+    width: Width
     """Seconds a bucket."""
     direction: Direction
     method: Method
@@ -74,7 +74,8 @@ def judge(terms: Terms, measured: Measured, first: int, lessons: Lessons) -> Fin
 
 def _scored(terms: Terms, measured: Measured, lessons: Lessons) -> tuple[Scores, Flags]:
     """Each bucket against its baseline; and which of them are judged by a new normal."""
-    usable = measured.known & measured.enough & lessons.learnable(terms.rule, measured.labels, measured.starts)
+    taught = lessons.learnable(terms.rule, measured.labels, measured.starts, terms.width)
+    usable = measured.known & measured.enough & taught
     found, renewed = _against(terms, measured, usable), np.zeros(len(usable), dtype=bool)
     for said in lessons.rebases(terms.rule, measured.labels):
         later = measured.starts >= to_epoch(said.at)
