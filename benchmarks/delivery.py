@@ -106,6 +106,7 @@ def _commit(ledger: sqlite3.Connection | None) -> None:
 
 _RULES = """\
 source: {{api_key: {{file: "{key}"}}, base_url: "{source}", backfill: 2d, poll_every: 1h}}
+web: off
 store: {{path: "{store}"}}
 channels:
   ops: {{kind: slack, token: {{env: SLACK_TOKEN}}, channel: "#usage", base_url: "{slack}"}}

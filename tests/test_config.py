@@ -78,7 +78,7 @@ FILE = [
 ]
 
 TOP = [
-    ("pizza: 1", "1:1: `pizza` is not known here; known are timezone, billing_day, source, store, web, channels"),
+    ("pizza: 1", "1:1: `pizza` is not known here; known are timezone, billing_day, source, store, web, heartbeat"),
     ("bilingday: 3", "1:1: `bilingday` is not known here; did you mean `billing_day`?"),
     ("2fast: 3", "1:1: this name is not known here; known are"),
     ("timezone: Europe/Berln", "1:11: `timezone` is no time zone; did you mean Europe/Berlin?"),
@@ -98,9 +98,16 @@ TOP = [
     ("store: {path: [a]}", "1:15: `store.path` takes a path"),
     ("store: {keep: 2y}", "1:9: `keep` is not there yet in this version; leave it out"),
     ("store: {keep_members: 90d}", "1:9: `keep_members` is not there yet"),
-    ("web: {listen: 127.0.0.1:8321}", "1:6: `web` is not there yet in this version; write off, or leave it out"),
-    ("web: on", "1:6: `web` is not there yet"),
-    ("heartbeat: [x]", "1:1: `heartbeat` is not there yet in this version; leave it out"),
+    ("web: on", "1:6: `web`: write {listen: 127.0.0.1:8321}, or off"),
+    ("web: {members: initials}", "1:7: `members` is not there yet in this version; leave it out"),
+    ("web: {lisen: 1}", "1:7: `lisen` is not known here; did you mean `listen`?"),
+    ("web: {listen: 8321}", "1:15: `web.listen` takes text; put quotes around it"),
+    ("web: {listen: 127.0.0.1}", "1:15: `web.listen`: write an address and a port, such as 127.0.0.1:8321"),
+    ("web: {listen: 0.0.0.0:8321}", "1:6: `web` needs `allowed_hosts` to be asked from elsewhere"),
+    ("web: {public_url: http://usage.example.com}", "1:19: `web.public_url`: plain http goes only to loopback"),
+    ("web: {allowed_hosts: [a b]}", "1:23: item 1 of `web.allowed_hosts` is no host name; write one such as"),
+    ("heartbeat: https://hc.example.com/x", "1:12: `heartbeat` takes {url: …}"),
+    ("heartbeat: {url: https://hc.example.com/x}", "1:18: `heartbeat.url`: write {env: NAME}, {file: PATH} or"),
     ("events: [x]", "1:10: item 1 of `events` takes {title: …, from: …, to: …, mute: …, …}"),
     ("events: [{title: a, from: 2026-11-26}]", "1:10: needs `to`: its last day"),
     ("events: [{title: a, from: 26.11., to: 2026-11-26}]", "1:27: `events.from` is no day; write one"),

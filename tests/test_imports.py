@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,14 @@ def test_the_version_imports_nothing_but_itself() -> None:
         "usage_watch.__main__"  # as a script it is `__main__`
     }
     assert "click" not in found
+
+
+def test_health_loads_next_to_nothing(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(f"web: off\nstore: {{path: {tmp_path / 'usage.db'}}}\n")
+    Path(f"{tmp_path / 'usage.db'}.daemon").write_text(str(os.getpid()))
+    found = imported("-m", "usage_watch", "--config", str(rules), "health")
+    assert {name.partition(".")[0] for name in found} & HEAVY == {"yaml"}
 
 
 @pytest.mark.parametrize("command", ["schema"])

@@ -101,7 +101,7 @@ def test_the_schema_knows_no_null_for_nothing_may_be_left_empty() -> None:
     [
         "bilingday: 3",
         "billing_day: 32",
-        "web: {listen: 127.0.0.1:8321}",
+        "web: {listen: 8321}",
         "channels: {Ops: {kind: log}}",
         "channels: {ops: {kind: slak}}",
         "channels: {ops: {kind: slack, token: xoxb-1}}",

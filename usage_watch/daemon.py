@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from threading import Event
+from typing import Protocol
 
 from usage_watch import logs
 from usage_watch.clock import Clock
 from usage_watch.cycle import Cycle, Summary
 
 
-def run(cycle: Cycle, clock: Clock, stop: Event) -> None:
+class Onlooker(Protocol):
+    """Who is told how it goes."""
+
+    def beat(self) -> None:
+        """The loop goes on: at least every 30 s while it waits."""
+        ...
+
+    def turned(self, summary: Summary, seconds: float) -> None:
+        """A cycle is done, and took so long."""
+        ...
+
+
+def run(cycle: Cycle, clock: Clock, stop: Event, onlooker: Onlooker | None = None) -> None:
     """Run cycles until `stop` is set. The source's and the channels' failures are waited out, not died of."""
+
+    def called() -> bool:
+        if onlooker is not None:
+            onlooker.beat()
+        return cycle.called()
+
     while not stop.is_set():
+        began = time.monotonic()
         summary = cycle.run()
+        if onlooker is not None:
+            onlooker.turned(summary, time.monotonic() - began)
         log(summary)
-        clock.wait(summary.next_at, stop, cycle.called)
+        clock.wait(summary.next_at, stop, called)
 
 
 def log(summary: Summary) -> None:

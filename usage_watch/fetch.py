@@ -22,7 +22,7 @@ CLOCKS_APART = timedelta(minutes=10)
 """How far the machine's clock may be ahead of the source's before the source's is trusted more."""
 
 Progress = Callable[[Feed, datetime], None]
-"""Told after each stored answer: which feed, and until when it is read."""
+"""Told after each stored answer: which feed, and until when it is read; and after each feed that failed, with `now`."""
 
 
 def silent(feed: Feed, until_at: datetime) -> None:
@@ -78,6 +78,7 @@ def fetch(
             gone = error if _everywhere(error) else None
             _failed(history, state, error, now, client.open_for - opened)
             failures.append(str(error))
+            progress(state.feed, now)
             continue
         if stop.is_set():
             break

@@ -32,6 +32,7 @@ ASKED = (1.0, 2.5, 5.0, None)
 """Seconds; None: an HTTP date, three to four seconds on."""
 _RULES = """\
 source: {{api_key: {{file: "{key}"}}, base_url: "{source}", backfill: 2d}}
+web: off
 store: {{path: "{store}"}}
 channels:
   target: {channel}

@@ -22,6 +22,7 @@ RULES = """\
 timezone: Europe/Berlin
 billing_day: 14
 source: {{base_url: "{source}", backfill: 6d}}
+web: off
 channels:
   screen: {{kind: log}}
 notify: [screen]

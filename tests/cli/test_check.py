@@ -161,9 +161,9 @@ def test_warnings_are_told_with_their_place(cli: Cli, watched: Path) -> None:
     ran = cli("check")
     assert ran.code == 0
     few, unseen = ran.out.splitlines()[:2]
-    assert re.match(r"rules\.yaml:10:\d+: warning: `burn`: with 1 active member usage is too rough", few)
-    assert re.match(r"rules\.yaml:11:\d+: warning: history has never seen `claude-opus-4-9`", unseen)
-    assert [each["line"] for each in json.loads(cli("check", "--json").out)["warnings"]] == [10, 11]
+    assert re.match(r"rules\.yaml:11:\d+: warning: `burn`: with 1 active member usage is too rough", few)
+    assert re.match(r"rules\.yaml:12:\d+: warning: history has never seen `claude-opus-4-9`", unseen)
+    assert [each["line"] for each in json.loads(cli("check", "--json").out)["warnings"]] == [11, 12]
 
 
 def test_a_file_without_rules_asks_nothing(cli: Cli, folder: Path) -> None:

@@ -33,6 +33,7 @@ KILLED = -signal.SIGKILL
 _RULES = """\
 timezone: Europe/Berlin
 source: {{base_url: "{source}", backfill: 2d, poll_every: 1h}}
+web: off
 store: {{path: "{store}"}}
 channels:
   ops: {{kind: slack, token: {{env: SLACK_TOKEN}}, channel: "#usage", base_url: "{slack}"}}

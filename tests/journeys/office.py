@@ -21,6 +21,7 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of a webhook's receiver").decode
 _RULES = """\
 timezone: Europe/Berlin
 source: {{api_key: {{file: "{key}"}}, base_url: "{source}", backfill: {backfill}, poll_every: {poll_every}}}
+web: off
 store: {{path: "{store}"}}
 channels:
   ops: {{kind: slack, token: {{env: SLACK_TOKEN}}, channel: "#usage", base_url: "{slack}"}}

@@ -20,6 +20,7 @@ from usage_watch.store.database import open_for_writing
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 RULES = """\
 source: {{base_url: "{source}", backfill: 2d, poll_every: 15m}}
+web: off
 channels:
   gone: {{kind: webhook, url: "{gone}"}}
   well: {{kind: webhook, url: "{well}"}}

@@ -32,6 +32,7 @@ BEFORE, NEXT_DAY, LATER = DAY + timedelta(hours=1), DAY + timedelta(hours=26), D
 VARIANTS = ("full", "initials", "hidden")
 RULES = """\
 source: {{base_url: "{source}", backfill: 3d}}
+web: off
 channels:
 {channels}
 notify: [{names}]

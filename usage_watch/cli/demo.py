@@ -28,6 +28,7 @@ timezone: Europe/Berlin
 billing_day: 24
 source: {{base_url: "{base_url}", poll_every: 30m}}
 store: {{path: "{store}"}}
+web: off
 channels:
   screen: {{kind: log}}
 notify: [screen]
@@ -148,7 +149,7 @@ def _print_message(line: str) -> None:
 def _shown_rules() -> str:
     """The rules file as the daemon reads it, but for what only this machine needs."""
     lines = RULES.format(base_url="", store="").splitlines()
-    return "".join(f"    {line}\n" for line in lines if not line.startswith(("source", "store")))
+    return "".join(f"    {line}\n" for line in lines if not line.startswith(("source", "store", "web")))
 
 
 def _wrapped(text: str) -> str:

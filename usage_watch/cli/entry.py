@@ -34,6 +34,7 @@ _COMMANDS = {
     "channels": "usage_watch.cli.channels:channels",
     "simulate": "usage_watch.cli.simulate:simulate",
     "schema": "usage_watch.cli.schema:schema",
+    "health": "usage_watch.cli.health:health",
 }
 """In the order in which somebody new needs them."""
 

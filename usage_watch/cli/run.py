@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from usage_watch.config import Config
+    from usage_watch.core.series import Feed
     from usage_watch.cycle import Summary
+    from usage_watch.fetch import Progress
+    from usage_watch.observer import Observer
     from usage_watch.store.database import Database
 
 
@@ -30,12 +33,14 @@ if TYPE_CHECKING:
 def run(session: Session, once: bool) -> int:
     """Watch usage and tell people, until stopped.
 
-    Ctrl-C or SIGTERM ends it with 0, once a message that is on its way is through.
+    Ctrl-C or SIGTERM ends it with 0, once a message that is on its way is through. While it runs, it serves /metrics,
+    /healthz and /readyz on 127.0.0.1:8321, or where `web` in the rules file says.
 
     With --once it says nothing while all is well, and ends with 3 where the source could not be read and with 4 where
     a message could not be delivered; what could be done is done all the same.
     """
     from usage_watch import daemon, logs
+    from usage_watch.cli.common.observed import observed
     from usage_watch.clock import open_clock
     from usage_watch.cycle import Cycle
     from usage_watch.store.database import open_for_writing
@@ -46,17 +51,30 @@ def run(session: Session, once: bool) -> int:
     session.log(always=not once)
     with stoppable() as stop, DaemonLock(path), open_for_writing(path) as database, progress(clock.now()) as shown:
         _announce(config)
-        with Cycle(config, database, clock, stop, progress=shown, thorough=once) as cycle:
-            if once:
+        if once:
+            with Cycle(config, database, clock, stop, progress=shown, thorough=True) as cycle:
                 summary = cycle.run()
                 daemon.log(summary)
                 _report(config, database, summary, clock.now())
-            else:
-                daemon.run(cycle, clock, stop)
+        else:
+            with observed(config, database, clock) as observer:
+                seen = _both(shown, observer)
+                with Cycle(config, database, clock, stop, progress=seen) as cycle:
+                    daemon.run(cycle, clock, stop, observer)
     if once:
         return stop.exit_code
     logs.event("daemon.stopped")
     return 0
+
+
+def _both(shown: Progress, observer: Observer) -> Progress:
+    """An answer of the source is a sign of life, too: the first cycle may read for minutes."""
+
+    def progress(feed: Feed, until_at: datetime) -> None:
+        shown(feed, until_at)
+        observer.beat()
+
+    return progress
 
 
 def _announce(config: Config) -> None:

@@ -68,7 +68,7 @@ def _of_file(config: Config) -> Iterator[Complaint]:
 
 
 def _of_secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Complaint]:
-    for name in ("source", "channels"):
+    for name in ("source", "heartbeat", "channels"):
         for path, secret in _secrets((name,), getattr(config, name)):
             yield from (Complaint(path, sentence) for sentence in secret.warnings(environ))
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from usage_watch.channels import AnyChannel
 from usage_watch.config.muting import Event, WeeklyMute, lessons
 from usage_watch.config.naming import BandEdges
+from usage_watch.config.web import HeartbeatSettings, WebSettings
 from usage_watch.core.datasets import DATASETS
+from usage_watch.core.listening import DEFAULT as LISTEN
 from usage_watch.core.money import Price
 from usage_watch.core.mute import Mute
 from usage_watch.core.series import DAY, EACH_MEMBER, Feed
@@ -74,8 +76,10 @@ class Config(Strict):
     """Where usage is read from."""
     store: StoreSettings = StoreSettings()
     """Where everything is kept."""
-    web: Literal["off"] = "off"
-    """The status page."""
+    web: WebSettings | Literal["off"] = WebSettings()
+    """What the daemon serves over HTTP: metrics and health; or off."""
+    heartbeat: HeartbeatSettings | None = None
+    """Whom to tell once a minute that all is well, so that silence is noticed elsewhere."""
     channels: dict[Annotated[str, Field(pattern=NAME)], AnyChannel] = Field(
         default_factory=dict, json_schema_extra={"additionalProperties": False}
     )
@@ -97,10 +101,14 @@ class Config(Strict):
     rules: tuple[AnyRule, ...] = ()
     """What is watched."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"web", "heartbeat"})
-    """Fields of the contract that are not built yet; of those above, all but the value given."""
-
     _document: Document | None = PrivateAttr(None)
+
+    @field_validator("web", mode="before")
+    @classmethod
+    def _settings_or_off(cls, written: object) -> object:
+        if not isinstance(written, dict | WebSettings) and written != "off":
+            raise ValueError(f"write {{listen: {LISTEN}}}, or off")
+        return written
 
     @property
     def document(self) -> Document | None:

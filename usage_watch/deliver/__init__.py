@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -40,9 +40,11 @@ class Delivered:
     sent: int = 0
     failures: tuple[str, ...] = ()
     """One sentence for each attempt that failed."""
+    attempts: tuple[tuple[str, Verdict], ...] = field(default=(), compare=False)
+    """The target and the outcome of each message that was tried."""
 
     def __add__(self, other: Delivered) -> Delivered:
-        return Delivered(self.sent + other.sent, self.failures + other.failures)
+        return Delivered(self.sent + other.sent, self.failures + other.failures, self.attempts + other.attempts)
 
 
 class Dispatch:
@@ -71,13 +73,16 @@ class Dispatch:
         """Send what is due, until nothing is or `stop` is set. A `thorough` round waits for who is slow, too."""
         sent = 0
         failures: list[str] = []
+        attempts: list[tuple[str, Verdict]] = []
         for returned in self._outcomes(thorough):
+            if returned.row is not None:
+                attempts.append((returned.target, returned.attempt.verdict))
             if returned.attempt.verdict is not Verdict.SENT:
                 failures.append(f"{returned.target}: {returned.attempt.detail}")
             elif returned.row is not None:
                 sent += 1
         self._dismiss_idle()
-        return Delivered(sent, tuple(failures))
+        return Delivered(sent, tuple(failures), tuple(attempts))
 
     def next_due(self, now: datetime) -> datetime | None:
         """When there is something to do again; None while nothing waits."""

@@ -1,0 +1,155 @@
+"""Whom the daemon's loop tells how it goes: it publishes a snapshot after each turn, and passes on signs of life."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+from usage_watch import logs, meta
+from usage_watch.channels.base import Verdict
+from usage_watch.clock import Clock
+from usage_watch.config import Config
+from usage_watch.core.series import EVERYONE, Feed
+from usage_watch.core.targetstate import LAGS_AFTER
+from usage_watch.cycle import Summary
+from usage_watch.heartbeat import Heartbeat
+from usage_watch.meta.causes import cause_of
+from usage_watch.spent import budget_gauges
+from usage_watch.store.database import Database
+from usage_watch.store.gauges import GaugeStore, Read
+from usage_watch.store.history import HistoryStore
+from usage_watch.store.locks import beside
+from usage_watch.vitals import AlertGauge, BudgetGauge, ChannelGauge, FeedGauge, Snapshot, Vitals
+
+T = TypeVar("T", int, float)
+
+SUCCESS = "success"
+"""The outcome of a poll that did not fail."""
+
+
+class Observer:
+    """Used by the main thread alone; what it publishes is for all."""
+
+    def __init__(
+        self, vitals: Vitals, config: Config, database: Database, clock: Clock, heartbeat: Heartbeat | None = None
+    ) -> None:
+        self._vitals, self._config, self._clock, self._heartbeat = vitals, config, clock, heartbeat
+        self._path = database.path
+        self._gauges, self._history = GaugeStore(database), HistoryStore(database)
+        self._last_poll = self._gauges.last_poll()
+        self._polls: Counter[tuple[str, str]] = Counter()
+        # From 0 on: of a series that begins with 1, nobody can tell that it has just risen.
+        self._notifications = Counter({(name, each.value): 0 for name in config.channels for each in Verdict})
+        self._turns, self._turned_for = 0, 0.0
+        self._budgets: tuple[BudgetGauge, ...] = ()
+
+    def beat(self) -> None:
+        """The main loop goes on."""
+        now = self._clock.now()
+        self._vitals.beat(now)
+        with suppress(OSError):
+            # A sign of life for whoever cannot ask over HTTP: it needs neither room nor a working database.
+            os.utime(beside(self._path, "daemon"))
+        snapshot = self._vitals.snapshot
+        if self._heartbeat is not None and snapshot is not None and _well(snapshot, now):
+            self._heartbeat.beat()
+
+    def turned(self, summary: Summary, seconds: float) -> None:
+        """A cycle is done, and took so long. Whatever is wrong with looking at it, the watch goes on."""
+        self._turns, self._turned_for = self._turns + 1, self._turned_for + seconds
+        try:
+            self._publish(summary)
+        except Exception as error:
+            logs.warning("observer.fault", error=type(error).__name__)
+        self.beat()
+
+    def _publish(self, summary: Summary) -> None:
+        self._notifications.update((target, verdict.value) for target, verdict in summary.delivered.attempts)
+        self._count_polls()
+        if summary.fetched.asked or self._turns == 1:
+            self._budgets = budget_gauges(self._config, self._history, self._clock.now())
+        self._vitals.publish(self._look())
+
+    def _count_polls(self) -> None:
+        for number, feed, fault in self._gauges.polls_after(self._last_poll):
+            self._last_poll = number
+            self._polls[_name(feed), fault or SUCCESS] += 1
+
+    def _look(self) -> Snapshot:
+        feeds = self._gauges.feeds()
+        return Snapshot(
+            feeds=tuple(self._feeds(feeds)),
+            alerts=tuple(
+                AlertGauge(rule, severity, "acknowledged" if known else "firing", count)
+                for rule, severity, known, count in self._gauges.open_alerts()
+            ),
+            channels=tuple(self._channels()),
+            budgets=self._budgets,
+            polls=dict(self._polls),
+            notifications=dict(self._notifications),
+            turns=self._turns,
+            turned_for=self._turned_for,
+            database_bytes=_size(self._path),
+            accounted=self._accounted(feeds),
+        )
+
+    def _feeds(self, found: Mapping[Feed, Read]) -> Iterator[FeedGauge]:
+        """The worst under each name, of those that the rules need."""
+        needed = [feed for feed in self._config.feeds() if feed in found]
+        until = self._gauges.data_until(needed)
+        for name, feeds in groupby(sorted(needed, key=_name), _name):
+            alike = list(feeds)
+            yield FeedGauge(
+                name,
+                _least(_seconds(found[feed].read_at) for feed in alike),
+                _least(until[feed] for feed in alike),
+            )
+
+    def _channels(self) -> Iterator[ChannelGauge]:
+        waiting = self._gauges.waiting()
+        for name in self._config.channels:
+            count, oldest_at = waiting.get(name, (0, None))
+            yield ChannelGauge(name, count, oldest_at)
+
+    def _accounted(self, found: Mapping[Feed, Read]) -> bool:
+        """Whether each feed was read, or somebody was sent why not: nobody else has to notice that by silence."""
+        failing = [(feed, cause_of(found[feed].fault)) for feed in self._config.feeds() if feed in found]
+        causes = [(cause, cause.scope.labels(feed)) for feed, cause in failing if cause is not None]
+        told = self._gauges.told(meta.KIND) if causes else set()
+        return all((cause.rule.id, tuple(sorted(labels.items()))) in told for cause, labels in causes)
+
+
+def _well(snapshot: Snapshot, now: datetime) -> bool:
+    """Whether those elsewhere may rely on being told."""
+    return snapshot.accounted and snapshot.waited(now) < LAGS_AFTER.total_seconds()
+
+
+def _name(feed: Feed) -> str:
+    """As people see it elsewhere; but one for all single members, who are no labels."""
+    return str(feed) if feed.member is None else f"{replace(feed, scope=EVERYONE)} one-member"
+
+
+def _seconds(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _least(found: Iterable[T | None]) -> T | None:
+    """None where any is: what was never so is the worst."""
+    known = list(found)
+    return None if None in known else min(each for each in known if each is not None)
+
+
+def _size(path: Path) -> int:
+    """Bytes of the database, and of what is not yet in its place."""
+    total = 0
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            total += each.stat().st_size
+    return total

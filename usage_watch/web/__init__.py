@@ -1,0 +1,1 @@
+"""What the daemon serves over HTTP: read-only, from what its main thread published last."""
