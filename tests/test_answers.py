@@ -9,8 +9,9 @@ from pathlib import Path
 from tests.store.store_samples import NOON, at, incident
 from usage_watch.config import Config
 from usage_watch.core.lessons import Answer, AnswerKind, Expected, Rebased
-from usage_watch.cycle import Stores, desk, load_ledger
+from usage_watch.loading import Stores, load_ledger
 from usage_watch.store.database import open_for_writing
+from usage_watch.terms import desk
 
 
 def test_what_people_said_of_what_is_usual_is_loaded_whenever_that_was(tmp_path: Path) -> None:

@@ -34,12 +34,13 @@ from usage_watch.core.message import Reason, Severity
 from usage_watch.core.mute import Mute
 from usage_watch.core.schedule import Weekly
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, Reading, SeriesKey
-from usage_watch.cycle import Cycle, desk
+from usage_watch.cycle import Cycle
 from usage_watch.rules import Rule
 from usage_watch.simulator import DEFAULT_KEY, Revision, Runaway, Scenario, SimulatorServer, SyncLag
 from usage_watch.store.alerts import AlertStore
 from usage_watch.store.database import Database, open_for_writing
 from usage_watch.store.history import HistoryStore
+from usage_watch.terms import desk
 
 HOURLY = Feed("credit_usage", HOUR)
 MEMBERS = Feed("credit_usage", DAY, EACH_MEMBER)

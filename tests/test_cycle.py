@@ -21,9 +21,10 @@ from usage_watch.core.hello import hello_id
 from usage_watch.core.message import Reason, Severity
 from usage_watch.core.promise import Target
 from usage_watch.core.series import HOUR, Feed, Reading, SeriesKey
-from usage_watch.cycle import Cycle, Stores, Summary, asking_of, desk, load_ledger
+from usage_watch.cycle import Cycle, Summary
 from usage_watch.deliver import Delivered
 from usage_watch.fetch import Fetched, Progress, silent
+from usage_watch.loading import Stores, load_ledger
 from usage_watch.meta import Sight
 from usage_watch.rules import Rule
 from usage_watch.simulator import DEFAULT_KEY, Runaway, Scenario, SimulatorServer
@@ -31,6 +32,7 @@ from usage_watch.store.alerts import AlertStore
 from usage_watch.store.database import Database, open_for_writing
 from usage_watch.store.history import HistoryStore
 from usage_watch.store.outbox import Outbox
+from usage_watch.terms import asking_of, desk
 
 NOW = datetime(2026, 11, 20, 3, 5, tzinfo=UTC)
 ONE = NOW.replace(hour=1, minute=0)
@@ -162,14 +164,18 @@ def test_one_process_and_one_a_cycle_are_the_same(office: Office) -> None:
     assert office.told == ["fired", "resolved"]
 
 
-def test_a_process_that_ends_between_commit_and_delivery_is_gone_on_with_by_the_next(office: Office) -> None:
+def test_told_to_end_while_it_reads_it_ends_and_the_next_start_tells(office: Office) -> None:
     with office.opened(lambda *_: office.stop.set()) as cycle:
         summary = cycle.run()
-    assert (len(summary.outcome.posts), summary.delivered, office.told) == (1, Delivered(), [])
+    assert (summary.fetched.new > 0, summary.outcome, summary.delivered, office.told) == (
+        True,
+        Outcome(),
+        Delivered(),
+        [],
+    )
     office.stop.clear()
     again = office.run(NOW + timedelta(seconds=1))
-    assert (idle(again).outcome, again.delivered) == (Outcome(), Delivered(sent=1))
-    assert office.pager.requests[0].headers["webhook-id"] == summary.outcome.posts[0].id
+    assert (len(again.outcome.posts), again.delivered, office.told) == (1, Delivered(sent=1), ["fired"])
 
 
 # ---- when it wakes --------------------------------------------------------------------------------------------------

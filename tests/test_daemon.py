@@ -13,6 +13,7 @@ from tests.fakes.webhook_receiver import WebhookReceiver
 from tests.listening import listening
 from usage_watch import daemon
 from usage_watch.assess import Outcome
+from usage_watch.calls import Calls
 from usage_watch.clock import Called
 from usage_watch.config import load
 from usage_watch.cycle import Cycle, Summary
@@ -41,15 +42,16 @@ class Hurried:
     at: datetime
     most: int
     waits: list[datetime] = field(default_factory=list)
+    calls: Calls = field(default_factory=Calls)
 
     def now(self) -> datetime:
         return self.at
 
-    def wait(self, until: datetime, stop: Event, called: Called) -> None:
+    def wait(self, until: datetime, bell: Event, called: Called) -> None:
         self.waits.append(until)
         self.at = max(until, self.at)
         if len(self.waits) == self.most:
-            stop.set()
+            self.calls.set()
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Night:
     def watch(self, cycles: int) -> list[dict[str, object]]:
         """What the daemon says of each cycle."""
         self.clock.most = len(self.clock.waits) + cycles
-        stop = Event()
+        stop = self.clock.calls = Calls()
         if cycles == 0:
             stop.set()
         environ = {"PERPLEXITY_ANALYTICS_API_KEY": DEFAULT_KEY}

@@ -18,7 +18,7 @@ import pytest
 from usage_watch import meta
 from usage_watch.core.incident import Happening
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed, FeedHistory
-from usage_watch.fetch import Asking, Fetched, fetch, silent
+from usage_watch.fetch import Asking, Fetched, Turn, fetch, silent
 from usage_watch.simulator import DEFAULT_KEY, FaultKind, Outage, Scenario, SimulatorServer
 from usage_watch.source.client import AnalyticsClient
 from usage_watch.source.errors import Fault
@@ -85,7 +85,7 @@ class Story:
         """Whatever is due then."""
         self.now = at
         asking = Asking((self.feed,), START, EVERY)
-        return fetch(self.client, self.history, asking, at, Event(), silent)
+        return fetch(self.client, self.history, asking, at, Turn(Event()), silent)
 
     def read(self) -> FeedHistory:
         """All that is stored."""

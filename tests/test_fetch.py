@@ -14,7 +14,7 @@ from tests.fakes.analytics_round import DAYS, EVERY, HOURS, MEMBERS, NOW, QUERIE
 from tests.listening import listening
 from usage_watch.core.series import HOUR, Feed
 from usage_watch.errors import SecretError
-from usage_watch.fetch import Asking, Fetched, fetch, silent
+from usage_watch.fetch import Asking, Fetched, Turn, fetch, silent
 from usage_watch.secret import SecretRef
 from usage_watch.simulator import DEFAULT_KEY, Scenario, SimulatorServer
 from usage_watch.source.client import AnalyticsClient
@@ -62,7 +62,7 @@ def test_a_feed_that_is_not_due_is_not_asked_unless_somebody_asked_for_it(source
 
 def test_nothing_to_ask_is_nothing_done(source: Round) -> None:
     asking = Asking((), NOW, EVERY)
-    assert fetch(source.client, source.history, asking, NOW, source.stop, silent) == Fetched()
+    assert fetch(source.client, source.history, asking, NOW, Turn(source.stop), silent) == Fetched()
 
 
 def test_what_was_revised_is_counted(source: Round) -> None:
@@ -74,7 +74,7 @@ def test_what_was_revised_is_counted(source: Round) -> None:
 def test_progress_is_told_after_each_stored_answer(source: Round) -> None:
     told: list[tuple[Feed, datetime]] = []
     asking = Asking((HOURS, DAYS), NOW - timedelta(days=8), EVERY)
-    fetch(source.client, source.history, asking, NOW, source.stop, lambda *each: told.append(each))
+    fetch(source.client, source.history, asking, NOW, Turn(source.stop), lambda *each: told.append(each))
     hour, day = NOW.replace(minute=0, second=0), NOW.replace(hour=0, minute=0, second=0)
     assert told == [(HOURS, hour - timedelta(days=1)), (HOURS, hour), (DAYS, day)]
 
@@ -272,7 +272,7 @@ def test_stopped_in_a_backfill_it_goes_on_where_it_was(database: Database, feed:
 
     with SimulatorServer(Scenario(seed=3, start_at=start, lag=None), now=lambda: NOW) as server:
         with AnalyticsClient(server.base_url, lambda: DEFAULT_KEY) as client:
-            first = fetch(client, history, asking, NOW, stop, progress)
+            first = fetch(client, history, asking, NOW, Turn(stop), progress)
             assert (first.polled, first.failures, len(told)) == (0, (), answers)
             state = history.state(feed)
             assert (state.oldest_at, state.frontier_at, state.polled_at) == (start, told[-1], None)
@@ -280,7 +280,7 @@ def test_stopped_in_a_backfill_it_goes_on_where_it_was(database: Database, feed:
 
             server.requests.clear()
             stop.clear()
-            second = fetch(client, history, Asking((feed,), start, EVERY), NOW, stop, silent)
+            second = fetch(client, history, Asking((feed,), start, EVERY), NOW, Turn(stop), silent)
         asked = [int(dict(request.query)["start_time"]) for request in server.requests]
     assert min(asked) == told[-1].timestamp(), "nothing is asked again"
     whole = int((NOW - start).total_seconds()) // feed.width
@@ -289,7 +289,7 @@ def test_stopped_in_a_backfill_it_goes_on_where_it_was(database: Database, feed:
 
 def test_stopped_with_the_last_answer_it_is_asked_again(source: Round) -> None:
     asking = Asking((HOURS,), NOW - timedelta(days=3), EVERY)
-    fetch(source.client, source.history, asking, NOW, source.stop, lambda *_: source.stop.set())
+    fetch(source.client, source.history, asking, NOW, Turn(source.stop), lambda *_: source.stop.set())
     assert source.state().polled_at is None
     source.stop.clear()
     assert source.fetch() == Fetched(asked=1, polled=1)

@@ -30,8 +30,8 @@ class Clock(Protocol):
         """The time, aware and in UTC."""
         ...
 
-    def wait(self, until: datetime, stop: Event, called: Called) -> None:
-        """Return when it is `until`, when `stop` is set, or (looked at now and then) when `called` says so."""
+    def wait(self, until: datetime, bell: Event, called: Called) -> None:
+        """Return when it is `until`, when `bell` is rung, or (looked at now and then) when `called` says so."""
         ...
 
 
@@ -41,14 +41,14 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def wait(self, until: datetime, stop: Event, called: Called) -> None:
+    def wait(self, until: datetime, bell: Event, called: Called) -> None:
         # A clock that is set back must not stretch the wait, one that is set forward must cut it short.
         deadline = time.monotonic() + (until - self.now()).total_seconds()
-        while not stop.is_set():
+        while not bell.is_set():
             left = min((until - self.now()).total_seconds(), deadline - time.monotonic())
             if left <= 0 or called():
                 return
-            stop.wait(min(left, GLANCE))
+            bell.wait(min(left, GLANCE))
 
 
 class SteppedClock:
@@ -60,10 +60,10 @@ class SteppedClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(float(self._path.read_text()), UTC)
 
-    def wait(self, until: datetime, stop: Event, called: Called) -> None:
+    def wait(self, until: datetime, bell: Event, called: Called) -> None:
         # Whoever steps it decides what happens when: `called` is not asked.
-        while not stop.is_set() and self.now() < until:
-            stop.wait(0.002)
+        while not bell.is_set() and self.now() < until:
+            bell.wait(0.002)
 
     def step(self, at: datetime) -> None:
         """Make it `at`; readers never see half a number."""

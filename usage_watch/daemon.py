@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from threading import Event
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from usage_watch import logs
+from usage_watch.calls import Calls
 from usage_watch.clock import Clock
 from usage_watch.cycle import Cycle, Summary
+from usage_watch.errors import MachineError
+
+TRY_AGAIN = timedelta(seconds=30)
+"""After a cycle that this machine stood in the way of: a disk that is full, say. Nothing is lost meanwhile."""
 
 
 class Onlooker(Protocol):
@@ -22,22 +28,61 @@ class Onlooker(Protocol):
         """A cycle is done, and took so long."""
         ...
 
+    def hindered(self, error: MachineError) -> None:
+        """A cycle could not be done, since this machine stands in the way."""
+        ...
 
-def run(cycle: Cycle, clock: Clock, stop: Event, onlooker: Onlooker | None = None) -> None:
-    """Run cycles until `stop` is set. The source's and the channels' failures are waited out, not died of."""
+
+class Unseen:
+    """An onlooker who does not look."""
+
+    def beat(self) -> None:
+        pass
+
+    def turned(self, summary: Summary, seconds: float) -> None:
+        pass
+
+    def hindered(self, error: MachineError) -> None:
+        pass
+
+
+def run(
+    cycle: Cycle,
+    clock: Clock,
+    calls: Calls,
+    onlooker: Onlooker | None = None,
+    read_again: Callable[[], None] = lambda: None,
+) -> None:
+    """Run cycles until it is told to end. What fails of the source, the channels or this machine is waited out."""
+    seen = onlooker or Unseen()
 
     def called() -> bool:
-        if onlooker is not None:
-            onlooker.beat()
-        return cycle.called()
+        seen.beat()
+        try:
+            return cycle.called()
+        except MachineError:  # the next cycle says so
+            return False
 
-    while not stop.is_set():
-        began = time.monotonic()
-        summary = cycle.run()
-        if onlooker is not None:
-            onlooker.turned(summary, time.monotonic() - began)
-        log(summary)
-        clock.wait(summary.next_at, stop, called)
+    while not calls.is_set():
+        try:
+            if calls.heard_to_read_again():
+                read_again()
+            next_at = _turn(cycle, seen)
+        except MachineError as error:
+            logs.warning("cycle.hindered", error=error)
+            cycle.judge_again()
+            seen.hindered(error)
+            next_at = clock.now() + TRY_AGAIN
+        clock.wait(next_at, calls.bell, called)
+
+
+def _turn(cycle: Cycle, seen: Onlooker) -> datetime:
+    """One cycle; when there is something to do again."""
+    began = time.monotonic()
+    summary = cycle.run()
+    seen.turned(summary, time.monotonic() - began)
+    log(summary)
+    return summary.next_at
 
 
 def log(summary: Summary) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -21,12 +22,36 @@ from usage_watch.store.lookups import LookupStore
 CLOCKS_APART = timedelta(minutes=10)
 """How far the machine's clock may be ahead of the source's before the source's is trusted more."""
 
+TURN = 30.0
+"""Seconds after which a long round of asking is broken off, so that in between is judged, told and listened."""
+
+LONG = timedelta(days=7)
+"""What asks for more than that is a backfill."""
+
 Progress = Callable[[Feed, datetime], None]
 """Told after each stored answer: which feed, and until when it is read; and after each feed that failed, with `now`."""
 
 
 def silent(feed: Feed, until_at: datetime) -> None:
     """Progress that nobody looks at."""
+
+
+class Turn:
+    """How long a round of asking may go on; what it leaves is due at once in the next."""
+
+    def __init__(self, stop: Event, seconds: float = TURN, ticks: Callable[[], float] = time.monotonic) -> None:
+        """`ticks`: seconds that no clock on the wall can move."""
+        self._stop, self._ticks = stop, ticks
+        self._until = ticks() + seconds
+
+    def is_over(self) -> bool:
+        """Whether nothing more is to be asked for."""
+        return self._stop.is_set() or self._ticks() > self._until
+
+    def breaks_off(self, windows: Sequence[Window]) -> bool:
+        """Whether to leave what is being read, too: a backfill goes on where it was, a poll would begin anew."""
+        span = sum((end_at - start_at for start_at, end_at in windows), timedelta())
+        return self._stop.is_set() or (span > LONG and self.is_over())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +83,7 @@ class Fetched:
 
 
 def fetch(
-    client: AnalyticsClient, history: HistoryStore, asking: Asking, now: datetime, stop: Event, progress: Progress
+    client: AnalyticsClient, history: HistoryStore, asking: Asking, now: datetime, turn: Turn, progress: Progress
 ) -> Fetched:
     """Read every feed that is due. A feed's failure is its own, unless it is the source's as a whole."""
     asked = polled = new = changed = 0
@@ -70,7 +95,7 @@ def fetch(
         try:
             if gone is not None:
                 raise gone
-            for at in _read(client, history, state.feed, windows, now, stop):
+            for at in _read(client, history, state.feed, windows, now, turn):
                 new, changed = new + at.new, changed + at.changed
                 progress(state.feed, at.until_at)
         except (AnalyticsError, SecretError) as error:
@@ -80,11 +105,13 @@ def fetch(
             failures.append(str(error))
             progress(state.feed, now)
             continue
-        if stop.is_set():
+        if turn.breaks_off(windows):
             break
         poll_every = poll_every_of(state.feed, asking.poll_every)
         history.read_up(state.feed, now, seen_at(client, now), poll_every, windows[0][0])
         polled += 1
+        if turn.is_over():
+            break
     return Fetched(asked, polled, new, changed, tuple(dict.fromkeys(failures)))
 
 
@@ -153,15 +180,15 @@ def _read(
     client: AnalyticsClient,
     history: HistoryStore,
     feed: Feed,
-    windows: Iterable[Window],
+    windows: Sequence[Window],
     now: datetime,
-    stop: Event,
+    turn: Turn,
 ) -> Iterable[_Stored]:
     for start_at, end_at in windows:
         for reading in client.fetch(feed, start_at, end_at, now):
             saved = history.save(reading, seen_at(client, now))
             yield _Stored(saved.new, saved.changed, datetime.fromtimestamp(reading.starts[-1] + feed.width, now.tzinfo))
-            if stop.is_set():
+            if turn.breaks_off(windows):
                 return
 
 

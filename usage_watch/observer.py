@@ -40,15 +40,23 @@ class Observer:
     def __init__(
         self, vitals: Vitals, config: Config, database: Database, clock: Clock, heartbeat: Heartbeat | None = None
     ) -> None:
-        self._vitals, self._config, self._clock, self._heartbeat = vitals, config, clock, heartbeat
+        self._vitals, self._config, self._clock = vitals, config, clock
+        self.heartbeat = heartbeat
+        """Asked while all is well."""
         self._path = database.path
         self._gauges, self._history = GaugeStore(database), HistoryStore(database)
         self._last_poll = self._gauges.last_poll()
         self._polls: Counter[tuple[str, str]] = Counter()
-        # From 0 on: of a series that begins with 1, nobody can tell that it has just risen.
-        self._notifications = Counter({(name, each.value): 0 for name in config.channels for each in Verdict})
+        self._notifications: Counter[tuple[str, str]] = Counter()
         self._turns, self._turned_for = 0, 0.0
-        self._budgets: tuple[BudgetGauge, ...] = ()
+        self._budgets: tuple[BudgetGauge, ...] | None = None
+        self.heed(config)
+
+    def heed(self, config: Config) -> None:
+        """From now on these rules hold; what was counted goes on."""
+        self._config, self._budgets = config, None
+        # From 0 on: of a series that begins with 1, nobody can tell that it has just risen.
+        self._notifications.update({(name, each.value): 0 for name in config.channels for each in Verdict})
 
     def beat(self) -> None:
         """The main loop goes on."""
@@ -58,8 +66,8 @@ class Observer:
             # A sign of life for whoever cannot ask over HTTP: it needs neither room nor a working database.
             os.utime(beside(self._path, "daemon"))
         snapshot = self._vitals.snapshot
-        if self._heartbeat is not None and snapshot is not None and _well(snapshot, now):
-            self._heartbeat.beat()
+        if self.heartbeat is not None and snapshot is not None and _well(snapshot, now):
+            self.heartbeat.beat()
 
     def turned(self, summary: Summary, seconds: float) -> None:
         """A cycle is done, and took so long. Whatever is wrong with looking at it, the watch goes on."""
@@ -73,7 +81,7 @@ class Observer:
     def _publish(self, summary: Summary) -> None:
         self._notifications.update((target, verdict.value) for target, verdict in summary.delivered.attempts)
         self._count_polls()
-        if summary.fetched.asked or self._turns == 1:
+        if summary.fetched.asked or self._budgets is None:
             self._budgets = budget_gauges(self._config, self._history, self._clock.now())
         self._vitals.publish(self._look())
 
@@ -91,7 +99,7 @@ class Observer:
                 for rule, severity, known, count in self._gauges.open_alerts()
             ),
             channels=tuple(self._channels()),
-            budgets=self._budgets,
+            budgets=self._budgets or (),
             polls=dict(self._polls),
             notifications=dict(self._notifications),
             turns=self._turns,

@@ -50,6 +50,7 @@ def test_every_command_of_this_version_is_there() -> None:
         "channels list",
         "channels manifest",
         "channels test",
+        "reload",
         "simulate",
         "schema",
         "health",
@@ -62,7 +63,8 @@ def test_the_help_has_a_line_a_command_and_the_exit_codes(cli: Cli) -> None:
     lines = ran.out.splitlines()
     listed = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line[:2] == "  " and line[2] != " "]
     assert listed[:7] == ["demo", "init", "run", "check", "status", "alerts", "budget"]
-    assert listed[7:15] == ["top", "silence", "backtest", "history", "channels", "simulate", "schema", "health"]
+    assert listed[7:13] == ["top", "silence", "backtest", "history", "channels", "reload"]
+    assert listed[13:16] == ["simulate", "schema", "health"]
     for code in (0, 1, 2, 3, 4, 5, 70):
         assert any(line.split()[:1] == [str(code)] for line in lines)
 

@@ -12,7 +12,7 @@ from tests.fakes.analytics_faults import AnalyticsFaults, Answer, Seen, Step
 from tests.fakes.analytics_pages import bucket, page
 from usage_watch.core.feedstate import FeedState
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, Feed
-from usage_watch.fetch import Asking, Fetched, fetch, silent
+from usage_watch.fetch import Asking, Fetched, Turn, fetch, silent
 from usage_watch.source.client import AnalyticsClient
 from usage_watch.store.database import Database
 from usage_watch.store.history import HistoryStore
@@ -55,7 +55,7 @@ class Round:
         self, *feeds: Feed, at: datetime = NOW, back: timedelta = timedelta(days=3), at_once: bool = False
     ) -> Fetched:
         asking = Asking(feeds or (HOURS,), at - back, EVERY, at_once)
-        return fetch(self.client, self.history, asking, at, self.stop, silent)
+        return fetch(self.client, self.history, asking, at, Turn(self.stop), silent)
 
     def state(self, feed: Feed = HOURS) -> FeedState:
         return self.history.state(feed)

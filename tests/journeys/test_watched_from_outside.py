@@ -26,6 +26,7 @@ from tests.fakes.webhook_receiver import WebhookReceiver
 from tests.web.promtool import lint, require
 from tests.web.talking import LONG, Ticks
 from usage_watch import daemon
+from usage_watch.calls import Calls
 from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.config import load
 from usage_watch.cycle import Cycle
@@ -195,7 +196,7 @@ def test_one_cycle_alone_serves_nothing(found: Running, tmp_path: Path) -> None:
 
 def test_a_loop_that_hangs_is_late_while_its_server_answers(tmp_path: Path) -> None:
     """A source that says nothing for longer than is in time: its answer has 30 s, so here the ticks go faster."""
-    ticks, asked, stop = Ticks(), Event(), Event()
+    ticks, asked, stop = Ticks(), Event(), Calls()
     clock = SteppedClock(tmp_path / "clock")
     clock.step(NOW)
 

@@ -38,6 +38,7 @@ def test_the_rules_are_all_causes_once() -> None:
         "meta:delivery_blocked",
         "meta:delivery_lagging",
         "meta:delivery_given_up",
+        "meta:config_rejected",
     )
 
 

@@ -90,7 +90,7 @@ def test_it_names_the_channel_that_it_goes_around(state: TargetState) -> None:
 
 
 def test_those_about_channels_are_among_the_rules() -> None:
-    assert meta.RULES[-3:] == ("meta:delivery_blocked", "meta:delivery_lagging", "meta:delivery_given_up")
+    assert {"meta:delivery_blocked", "meta:delivery_lagging", "meta:delivery_given_up"} <= set(meta.RULES)
 
 
 # ---- what it says, and how rarely that changes ---------------------------------------------------------------------

@@ -125,9 +125,9 @@ def _replayed(
     database: Database, config: Config, since: datetime, until: datetime, shown: Progress
 ) -> tuple[Mapping[Feed, Knowledge], Replay]:
     from usage_watch.backtest import replay, wants_of
-    from usage_watch.cycle import desk
     from usage_watch.store.answers import AnswerStore
     from usage_watch.store.history import HistoryStore
+    from usage_watch.terms import desk
 
     store, answers = HistoryStore(database), AnswerStore(database)
     told = desk(config)

@@ -32,6 +32,7 @@ _COMMANDS = {
     "backtest": "usage_watch.cli.backtest:backtest",
     "history": "usage_watch.cli.history:history",
     "channels": "usage_watch.cli.channels:channels",
+    "reload": "usage_watch.cli.reload:reload",
     "simulate": "usage_watch.cli.simulate:simulate",
     "schema": "usage_watch.cli.schema:schema",
     "health": "usage_watch.cli.health:health",

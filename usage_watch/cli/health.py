@@ -59,7 +59,7 @@ def _by_file(path: Path) -> str:
         raise
     web = written.get("web")
     if web == "off":
-        return _by_sign(_store(written))
+        return _by_sign(store_of(written))
     listen = web.get("listen", DEFAULT) if isinstance(web, dict) else DEFAULT
     return _ask(*_split(str(listen)))
 
@@ -116,7 +116,8 @@ def _shown(host: str, port: int) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _store(written: dict[str, Any]) -> Path:
+def store_of(written: dict[str, Any]) -> Path:
+    """The database that a rules file names, whatever else it says."""
     store = written.get("store")
     return Path(str(store.get("path", "usage-watch.db")) if isinstance(store, dict) else "usage-watch.db")
 

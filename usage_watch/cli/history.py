@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import sys
 from collections.abc import Iterable
@@ -82,10 +83,10 @@ def backfill(session: Session) -> None:
     read; what was read is kept.
     """
     from usage_watch.clock import open_clock
-    from usage_watch.cycle import asking_of, open_client
-    from usage_watch.fetch import fetch
+    from usage_watch.fetch import Turn, fetch
     from usage_watch.store.database import open_for_writing
     from usage_watch.store.history import HistoryStore
+    from usage_watch.terms import asking_of, open_client
 
     config, now = session.config(), open_clock().now()
     asking = replace(asking_of(config, now), at_once=True)
@@ -95,7 +96,7 @@ def backfill(session: Session) -> None:
         open_client(config, os.environ) as client,
         progress(now) as shown,
     ):
-        fetched = fetch(client, HistoryStore(database), asking, now, Event(), shown)
+        fetched = fetch(client, HistoryStore(database), asking, now, Turn(Event(), math.inf), shown)
     buckets = f"{count(fetched.new, 'new bucket')}, {fetched.changed:,} revised"
     click.echo(f"{count(fetched.polled, 'feed')} read: {buckets}.")
     if failures := source_failures(config, fetched.failures):

@@ -38,7 +38,7 @@ def trials(config: Config, now: datetime) -> Iterator[Trial]:
 
 
 def _source(config: Config, now: datetime) -> Trial:
-    from usage_watch.cycle import open_client
+    from usage_watch.terms import open_client
 
     feed = _question(config)
     try:

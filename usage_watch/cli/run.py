@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from usage_watch.core.series import Feed
     from usage_watch.cycle import Summary
     from usage_watch.fetch import Progress
-    from usage_watch.observer import Observer
+    from usage_watch.outside import Outside
     from usage_watch.store.database import Database
 
 
@@ -33,58 +32,67 @@ if TYPE_CHECKING:
 def run(session: Session, once: bool) -> int:
     """Watch usage and tell people, until stopped.
 
-    Ctrl-C or SIGTERM ends it with 0, once a message that is on its way is through. While it runs, it serves /metrics,
-    /healthz and /readyz on 127.0.0.1:8321, or where `web` in the rules file says.
+    Ctrl-C or SIGTERM ends it with 0, within 2 s; of a message that is longer on its way than that, it is found out at
+    the next start whether it arrived. `usage-watch reload`, or SIGHUP, has it read the rules file again.
+
+    While it runs, it serves /metrics, /healthz and /readyz on 127.0.0.1:8321, or where `web` in the rules file says.
 
     With --once it says nothing while all is well, and ends with 3 where the source could not be read and with 4 where
     a message could not be delivered; what could be done is done all the same.
     """
     from usage_watch import daemon, logs
-    from usage_watch.cli.common.observed import observed
     from usage_watch.clock import open_clock
     from usage_watch.cycle import Cycle
+    from usage_watch.outside import Outside
+    from usage_watch.rereading import Rereading
     from usage_watch.store.database import open_for_writing
     from usage_watch.store.locks import DaemonLock
+    from usage_watch.store.reads import ReadStore
 
     config, clock = session.config(), open_clock()
     path = Path(config.store.path)
     session.log(always=not once)
-    with stoppable() as stop, DaemonLock(path), open_for_writing(path) as database, progress(clock.now()) as shown:
+    with (
+        stoppable(rereads=not once) as calls,
+        DaemonLock(path),
+        open_for_writing(path) as database,
+        progress(clock.now()) as shown,
+    ):
         _announce(config)
         if once:
-            with Cycle(config, database, clock, stop, progress=shown, thorough=True) as cycle:
+            with Cycle(config, database, clock, calls, progress=shown, thorough=True) as cycle:
                 summary = cycle.run()
                 daemon.log(summary)
                 _report(config, database, summary, clock.now())
         else:
-            with observed(config, database, clock) as observer:
-                seen = _both(shown, observer)
-                with Cycle(config, database, clock, stop, progress=seen) as cycle:
-                    daemon.run(cycle, clock, stop, observer)
+            with Outside(config, database, clock) as outside:
+                seen = _both(shown, outside)
+                with Cycle(config, database, clock, calls, progress=seen) as cycle:
+                    read_again = Rereading(session.config_path, config, cycle, outside, ReadStore(database), clock)
+                    daemon.run(cycle, clock, calls, outside, read_again)
     if once:
-        return stop.exit_code
+        return calls.exit_code
     logs.event("daemon.stopped")
     return 0
 
 
-def _both(shown: Progress, observer: Observer) -> Progress:
+def _both(shown: Progress, outside: Outside) -> Progress:
     """An answer of the source is a sign of life, too: the first cycle may read for minutes."""
 
     def progress(feed: Feed, until_at: datetime) -> None:
         shown(feed, until_at)
-        observer.beat()
+        outside.beat()
 
     return progress
 
 
 def _announce(config: Config) -> None:
     from usage_watch import __version__, logs
-    from usage_watch.config import warnings
+    from usage_watch.rereading import announce
 
     rules, channels = len(config.enabled), len(config.channels)
     logs.event("daemon.started", version=__version__, rules=rules, channels=channels, store=config.store.path)
-    for warning in warnings(config, os.environ, {}):
-        logs.warning("rules.warning", line=warning.line, message=warning.message)
+    announce(config)
 
 
 def _report(config: Config, database: Database, summary: Summary, now: datetime) -> None:

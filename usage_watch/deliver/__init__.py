@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -27,6 +28,8 @@ PATIENCE = timedelta(seconds=2)
 """A round ends when no courier was back for so long; who comes later is met in the next."""
 LINGER = timedelta(seconds=1.5)
 """A thorough round waits for what is due so soon: for the pace of a target, say."""
+PARTING = timedelta(seconds=1)
+"""Who is under way when all ends is waited for so long."""
 LOOK_AGAIN = timedelta(seconds=0.5)
 """After which it is seen whether who was slow is back."""
 _GLANCE = 0.05
@@ -63,6 +66,8 @@ class Dispatch:
         self._outbox, self._channels, self._environ = outbox, channels, environ
         self._clock, self._stop, self._form = clock, stop, form
         self._restating = Restating(channels)
+        self._former: Mapping[str, ChannelSettings] = {}
+        """Channels as they were, for who set out to them."""
         self._couriers: dict[str, Courier] = {}
         self._under_way: dict[str, datetime] = {}
         """By target, since when."""
@@ -91,10 +96,25 @@ class Dispatch:
             instants.append(now + LOOK_AGAIN)
         return min((at for at in instants if at is not None), default=None)
 
+    def heed(self, channels: Mapping[str, ChannelSettings], form: Form) -> None:
+        """From now on these are the channels; who is under way to another goes on, and its outcome is recorded."""
+        known = {**self._former, **self._channels}
+        self._former = {name: known[name] for name in self._under_way}
+        for name in self._under_way.keys() & self._couriers.keys():
+            if channels.get(name) != known[name]:
+                self._couriers.pop(name).leave()
+        self._channels, self._form = channels, form
+        self._restating.heed(channels)
+
     def close(self) -> None:
-        """Wait for who is under way, so that it is known whether the message arrived."""
-        while self._under_way:
-            self._record(self._returned.get())
+        """Wait a moment for who is under way, so that it is known whether the message arrived.
+
+        Of what is longer on its way than whoever ends us has patience for, that is found out after the next start.
+        """
+        until = time.monotonic() + PARTING.total_seconds()
+        while self._under_way and (left := until - time.monotonic()) > 0:
+            with suppress(Empty):
+                self._record(self._returned.get(timeout=left))
         self._dismiss_idle()
 
     def _take_over(self) -> None:
@@ -144,14 +164,14 @@ class Dispatch:
         return self._couriers[name]
 
     def _next(self, thorough: bool) -> Returned | None:
-        """The next who is back; None where patience ends first. Who is under way when all stops is waited for."""
+        """The next who is back; None where patience ends first, or all stops."""
         idle_until = time.monotonic() + LINGER.total_seconds()
         while self._under_way or time.monotonic() < idle_until:
             try:
                 return self._returned.get(timeout=_GLANCE)
             except Empty:
                 self._hand_out()
-            if not thorough and not self._stop.is_set() and self._all_are_slow():
+            if self._stop.is_set() or (not thorough and self._all_are_slow()):
                 return None
         return None
 
@@ -188,7 +208,8 @@ class Dispatch:
 
     def _record_row(self, row: OutboxRow, attempt: Attempt, now: datetime) -> None:
         if attempt.verdict is Verdict.SENT:
-            self._outbox.record_sent(row, now, attempt.ref, attempt.detail, self._channels[row.target].pace)
+            pace = (self._channels.get(row.target) or self._former[row.target]).pace
+            self._outbox.record_sent(row, now, attempt.ref, attempt.detail, pace)
             logs.event("delivery.sent", target=row.target, id=row.id)
         else:
             failure = outlook(row, attempt, now, random.random())  # noqa: S311

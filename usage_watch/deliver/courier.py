@@ -57,8 +57,12 @@ class Courier:
 
     def dismiss(self) -> None:
         """It is not needed any more; wait until it has closed its channel."""
-        self._loads.put(None)
+        self.leave()
         self._thread.join()
+
+    def leave(self) -> None:
+        """It is not needed any more once it is back; nobody waits for it."""
+        self._loads.put(None)
 
     def _work(self) -> None:
         with ExitStack() as opened:

@@ -15,9 +15,14 @@ class Restating:
     """Keeps nothing that must outlast the process."""
 
     def __init__(self, channels: Mapping[str, ChannelSettings]) -> None:
+        self._every: dict[str, timedelta] = {}
+        self._next: dict[str, datetime] = {}
+        self.heed(channels)
+
+    def heed(self, channels: Mapping[str, ChannelSettings]) -> None:
+        """From now on these are the targets; of those that were so before, the time to the next goes on."""
         found = ((name, channel.restate_every) for name, channel in channels.items())
         self._every = {name: every for name, every in found if every is not None}
-        self._next: dict[str, datetime] = {}
 
     def due(self, now: datetime, busy: Collection[str]) -> list[str]:
         """The targets, of those that are not `busy`, whose time has come."""
@@ -29,7 +34,8 @@ class Restating:
 
     def done(self, name: str, now: datetime) -> None:
         """It was told, or there was nothing to tell."""
-        self._next[name] = now + self._every[name]
+        if name in self._every:
+            self._next[name] = now + self._every[name]
 
     def failed(self, name: str, attempt: Attempt, now: datetime) -> datetime:
         """It could not be told; answers when it is tried again."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from usage_watch.core.incident import Happening
-from usage_watch.meta import deliveries, revisions, state, troubles
+from usage_watch.meta import deliveries, revisions, rulesfile, state, troubles
 from usage_watch.meta.causes import CAUSES
 from usage_watch.meta.deliveries import late_since
 from usage_watch.meta.polls import troubles_of
@@ -18,7 +18,8 @@ from usage_watch.meta.sight import Sight
 from usage_watch.meta.telling import KIND, Reader
 
 RULES: tuple[str, ...] = tuple(
-    rule.id for rule in (*(cause.rule for cause in CAUSES), *state.RULES, revisions.RULE, *deliveries.RULES)
+    rule.id
+    for rule in (*(cause.rule for cause in CAUSES), *state.RULES, revisions.RULE, *deliveries.RULES, rulesfile.RULE)
 )
 """The ids of all of them."""
 TO_ANSWER: tuple[str, ...] = tuple(each for each in RULES if each != state.GAP.id)
@@ -33,6 +34,7 @@ def happenings(sight: Sight, zone: ZoneInfo, now: datetime) -> list[Happening]:
         *state.happenings(sight, reader),
         *revisions.happenings(sight, reader),
         *deliveries.happenings(sight, reader),
+        *rulesfile.happenings(sight),
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from usage_watch.core.feedstate import FeedState, Gap, LargeRevision, Poll
+from usage_watch.core.rulesfile import Refused
 from usage_watch.core.targetstate import TargetState
 
 
@@ -32,3 +33,5 @@ class Sight:
     """By rule id, why its title or text cannot be filled; those that can be are left out."""
     unread_bands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By dataset, the duration bands of lately whose names nobody can read, of those that rules ask for."""
+    refused: Refused | None = None
+    """Since when the rules file cannot be used as it was read last; None where it can."""

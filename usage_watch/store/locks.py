@@ -84,6 +84,20 @@ class DaemonLock:
         os.close(self._descriptor)
 
 
+def holder(database: Path) -> int | None:
+    """The process that watches into a database; None where none does, or it cannot be told which."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(beside(database.resolve(), "daemon"), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # A shared one, so that two who ask do not take each other for the daemon.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(os.read(descriptor, 20))
+        finally:
+            os.close(descriptor)
+    return None
+
+
 def beside(database: Path, suffix: str) -> Path:
     """A file that stands beside the database and belongs to it."""
     return database.with_name(f"{database.name}.{suffix}")

@@ -43,6 +43,12 @@ def looked_up_members(tables: Database) -> None:
     _run(tables, _LOOKUPS)
 
 
+@_migrations()
+def rules_file_reads(tables: Database) -> None:
+    """How often the rules file was read, and whether it could be used."""
+    _run(tables, _READS)
+
+
 def _run(tables: Database, script: str) -> None:
     # Not executescript(): that commits the transaction it is called in.
     for statement in script.split(";\n"):
@@ -281,3 +287,11 @@ CREATE TABLE lookup (
     failures INTEGER NOT NULL DEFAULT 0,  -- of the source as a whole, in a row
     retry_at REAL
 ) STRICT, WITHOUT ROWID"""
+
+_READS = """
+CREATE TABLE rules_read (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    refusal TEXT,  -- why what was read is not used; NULL where it is
+    outcome TEXT NOT NULL  -- one sentence for whoever asked for it
+) STRICT"""

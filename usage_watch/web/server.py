@@ -75,6 +75,10 @@ class WebServer:
         self._listener.server_close()
         self._listener.hang_up()
 
+    def heed(self, hosts: Hosts) -> None:
+        """From now on these are the names under which it answers."""
+        self._hosts = self._listener.hosts = hosts
+
     @property
     def url(self) -> str:
         """Where it is reached on this machine, without a path."""

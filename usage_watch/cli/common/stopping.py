@@ -1,4 +1,4 @@
-"""Being told to stop, by Ctrl-C or by a supervisor."""
+"""Signals: to stop, by Ctrl-C or by a supervisor, and to read the rules file again."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import _thread
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
 from types import FrameType
 
-_BREAKS_OFF = "usage_watch.source."
-"""Waiting for an answer may be broken off at any point: what came is stored, the rest is asked again."""
+from usage_watch.calls import Calls
 
-
-class Stop(Event):
-    """Set once SIGTERM or SIGINT came."""
-
-    exit_code = 0
-    """What a shell says of a command that ended so: 130 after Ctrl-C, 143 after SIGTERM."""
+_BREAKS_OFF = ("usage_watch.source.", "usage_watch.assess")
+"""Waiting for an answer may be broken off at any point, for what came is stored; judging, for it changes nothing."""
 
 
 class _BrokenOff(BaseException):
@@ -25,27 +19,33 @@ class _BrokenOff(BaseException):
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
+def stoppable(*, rereads: bool = False) -> Iterator[Calls]:
     """SIGTERM and SIGINT set the event, and end the block at once where it waits for the source.
 
     A message that is on its way is let through, so that it is known whether it arrived. A second signal ends the
-    process, whatever it does.
+    process, whatever it does. With `rereads`, SIGHUP calls for the rules file to be read again; else it ends it,
+    too.
     """
-    stop = Stop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    calls = Calls()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
 
     def caught(number: int, frame: FrameType | None) -> None:
         signal.signal(number, before[signal.Signals(number)])
-        stop.exit_code = 128 + number
+        calls.exit_code = 128 + number
         # Not here: the main thread may hold the event's lock at this very moment, and would wait for itself for ever.
-        _thread.start_new_thread(stop.set, ())
+        _thread.start_new_thread(calls.set, ())
         if _breaks_off(frame):
             raise _BrokenOff
 
-    for number in before:
+    def called(*_: object) -> None:
+        _thread.start_new_thread(calls.read_again, ())
+
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, caught)
+    if rereads:
+        signal.signal(signal.SIGHUP, called)
     try:
-        yield stop
+        yield calls
     except _BrokenOff:
         pass
     finally:

@@ -1,0 +1,105 @@
+"""`usage-watch reload`: the running daemon reads its rules file again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from usage_watch.cli.common.session import Command, Session, pass_session
+from usage_watch.errors import MachineError, UsageError, UsageWatchError
+
+if TYPE_CHECKING:
+    from usage_watch.store.reads import Read
+
+_PATIENCE = 90.0
+"""Seconds: a daemon that reads much history looks up every 30 s."""
+_GLANCE = 0.1
+
+
+@click.command(cls=Command)
+@pass_session
+def reload(session: Session) -> int:
+    """Have the running daemon read its rules file again.
+
+    What the file says holds at once, and no timer starts again: nothing is told twice, and alerts of rules that are
+    gone are closed. A file with faults changes nothing: they are listed here, those who are told of the watcher's own
+    alerts hear of it, and this ends with 2.
+    """
+    from usage_watch.store.locks import holder
+
+    path = _database(session)
+    pid = holder(path)
+    if pid is None:
+        raise MachineError(f"no daemon watches into {path}: start `usage-watch run`, it reads the file as it is then")
+    before = _newest(path)
+    _call(pid)
+    read = _awaited(path, before, pid)
+    if read.refusal is not None:
+        click.echo(read.refusal, err=True)
+        raise UsageError("the rules file was not taken up; the rules of before hold.")
+    click.echo(read.outcome)
+    return 0
+
+
+def _database(session: Session) -> Path:
+    """Where the rules file says, even if it says all else wrong: the daemon is to see that for itself."""
+    from usage_watch import yamlfile
+    from usage_watch.cli.health import store_of
+
+    try:
+        return session.config().store.path
+    except UsageWatchError:
+        path = store_of(yamlfile.load(session.config_path).data)
+        if not path.exists():
+            raise
+        return path
+
+
+def _newest(path: Path) -> int:
+    read = _read(path)
+    return 0 if read is None else read.number
+
+
+def _read(path: Path) -> Read | None:
+    from usage_watch.store.database import open_for_reading
+    from usage_watch.store.reads import ReadStore
+
+    with open_for_reading(path) as database:
+        return ReadStore(database).newest()
+
+
+def _call(pid: int) -> None:
+    if not _is_ours(pid):
+        raise MachineError(f"process {pid} is no usage-watch here: run this where the daemon runs (in its container)")
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
+        raise MachineError(f"the daemon (pid {pid}) has ended; start `usage-watch run`") from None
+    except PermissionError:
+        raise MachineError(f"this user may not call the daemon (pid {pid}): run the command as its user") from None
+
+
+def _is_ours(pid: int) -> bool:
+    """A signal must not reach somebody else's process, which SIGHUP would end."""
+    try:
+        return b"usage" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return not Path("/proc/self/cmdline").exists()
+
+
+def _awaited(path: Path, before: int, pid: int) -> Read:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        read = _read(path)
+        if read is not None and read.number > before:
+            return read
+        time.sleep(_GLANCE)
+    raise MachineError(
+        f"the daemon (pid {pid}) has not read the file within {_PATIENCE:.0f} s; its log says what keeps it, and it "
+        "will read the file as soon as it can"
+    )

@@ -1,0 +1,98 @@
+"""What others see of the daemon: the HTTP server, the heartbeat, and what feeds both."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from usage_watch import __version__, logs
+from usage_watch.heartbeat import Heartbeat
+from usage_watch.observer import Observer
+from usage_watch.vitals import Vitals
+
+if TYPE_CHECKING:
+    from usage_watch.clock import Clock
+    from usage_watch.config import Config
+    from usage_watch.config.web import HeartbeatSettings, WebSettings
+    from usage_watch.cycle import Summary
+    from usage_watch.errors import MachineError
+    from usage_watch.store.database import Database
+    from usage_watch.web.server import WebServer
+
+
+class Outside:
+    """As a rules file says, and another one where it was read again. A context manager."""
+
+    def __init__(self, config: Config, database: Database, clock: Clock) -> None:
+        """MachineError where the server cannot listen there."""
+        self._path, self._clock = database.path, clock
+        self._vitals = Vitals(clock.now())
+        self.observer = Observer(self._vitals, config, database, clock)
+        self._web: WebSettings | None = None
+        self._pulse: HeartbeatSettings | None = None
+        self._server: WebServer | None = None
+        self._serving, self._beating = ExitStack(), ExitStack()
+        self.heed(config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._serving, self._beating:
+            pass
+
+    def beat(self) -> None:
+        """The main loop goes on."""
+        self.observer.beat()
+
+    def turned(self, summary: Summary, seconds: float) -> None:
+        """A cycle is done, and took so long."""
+        self.observer.turned(summary, seconds)
+
+    def hindered(self, error: MachineError) -> None:
+        """A cycle could not be done, since this machine stands in the way."""
+        self.observer.beat()
+
+    def heed(self, config: Config) -> None:
+        """From now on this holds. MachineError, with all as it was, where the server cannot listen there."""
+        self._serve(None if config.web == "off" else config.web)
+        if config.heartbeat != self._pulse:
+            self._pulse = config.heartbeat
+            self._beating.close()
+            self.observer.heartbeat = self._heartbeat(config.heartbeat)
+        self.observer.heed(config)
+
+    def _heartbeat(self, settings: HeartbeatSettings | None) -> Heartbeat | None:
+        if settings is None:
+            return None
+        return self._beating.enter_context(closing(Heartbeat(settings.url, os.environ)))
+
+    def _serve(self, settings: WebSettings | None) -> None:
+        if settings == self._web:
+            return
+        opened = ExitStack()
+        if settings is None:
+            self._server = None
+        elif self._server is not None and self._web is not None and settings.address == self._web.address:
+            from usage_watch.web.hosts import Hosts
+
+            # Who listens there already goes on: nobody else can have the port meanwhile.
+            self._server.heed(Hosts(settings.hosts, addresses=not settings.local))
+            opened = self._serving.pop_all()
+        else:
+            self._server = opened.enter_context(self._listening(settings))
+            logs.event("web.listening", url=self._server.url)
+        self._serving.close()
+        self._serving, self._web = opened, settings
+
+    def _listening(self, settings: WebSettings) -> WebServer:
+        from usage_watch.web.hosts import Hosts
+        from usage_watch.web.pages import pages
+        from usage_watch.web.server import WebServer
+
+        served = pages(self._vitals, self._path, __version__, self._clock.now)
+        return WebServer(*settings.address, Hosts(settings.hosts, addresses=not settings.local), served)
