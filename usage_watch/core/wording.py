@@ -142,7 +142,7 @@ def _counted(ordered: Sequence[Notice], rule: str) -> str:
 def _footer(message: Message, ordered: Sequence[Notice]) -> Iterator[str]:
     rule = ordered[0].rule
     yield plain(rule.id, NAME)
-    if rule.kind != META:
+    if rule.kind != META and (message.data_until is not None or goes_on(ordered[0])):
         yield _freshness(message)
     yield f"times in {plain(message.zone, NAME)}"
     if len(ordered) > 1 and any(each.reason is Reason.REMINDER for each in ordered):
