@@ -178,6 +178,19 @@ def test_told_to_end_while_it_reads_it_ends_and_the_next_start_tells(office: Off
     assert (len(again.outcome.posts), again.delivered, office.told) == (1, Delivered(sent=1), ["fired"])
 
 
+def test_a_history_that_is_read_in_many_turns_tells_what_one_read_at_once_tells(office: Office) -> None:
+    office.rewrite("backfill: 3d", "backfill: 90d")
+    turns = 0
+    with Cycle(load(office.rules), office.database, office.clock, office.stop, office.environ, turn=0) as cycle:
+        while (summary := cycle.run()).next_at <= office.clock.now():
+            turns += 1
+    assert turns > 10
+    assert office.told == ["fired"]
+    (incident,) = AlertStore(office.database).incidents(NOW)
+    assert (incident.started_at, incident.open, incident.severity) == (ONE, True, Severity.WARNING)
+    assert summary.next_at == NOW + EVERY
+
+
 # ---- when it wakes --------------------------------------------------------------------------------------------------
 
 

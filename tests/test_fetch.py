@@ -287,6 +287,25 @@ def test_stopped_in_a_backfill_it_goes_on_where_it_was(database: Database, feed:
     assert (second.polled, first.new + second.new, second.changed) == (1, whole, 0)
 
 
+@pytest.mark.parametrize(("feed", "days", "turns"), [(HOURS, 90, 13), (DAYS, 90, 4), (HOURS, 3, 1)])
+def test_a_turn_that_is_over_leaves_a_backfill_to_the_next_and_ends_a_poll(
+    source: Round, feed: Feed, days: int, turns: int
+) -> None:
+    asking, taken, new = Asking((feed,), NOW - timedelta(days=days), EVERY), 0, 0
+    while not source.state(feed).read_at:
+        found = fetch(source.client, source.history, asking, NOW, Turn(source.stop, 0), silent)
+        taken, new = taken + 1, new + found.new
+    whole = days * 86400 // feed.width
+    assert (taken, new) == (turns, whole)
+    assert fetch(source.client, source.history, asking, NOW, Turn(source.stop, 0), silent) == Fetched()
+
+
+def test_a_turn_that_is_over_leaves_the_next_feed_to_the_next_turn(source: Round) -> None:
+    asking = Asking((HOURS, DAYS), NOW - timedelta(days=3), EVERY)
+    rounds = [fetch(source.client, source.history, asking, NOW, Turn(source.stop, 0), silent) for _ in range(3)]
+    assert [(each.asked, each.polled) for each in rounds] == [(1, 1), (1, 1), (0, 0)]
+
+
 def test_stopped_with_the_last_answer_it_is_asked_again(source: Round) -> None:
     asking = Asking((HOURS,), NOW - timedelta(days=3), EVERY)
     fetch(source.client, source.history, asking, NOW, Turn(source.stop), lambda *_: source.stop.set())

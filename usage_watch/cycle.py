@@ -47,10 +47,15 @@ class Cycle:
         environ: Mapping[str, str] = os.environ,
         progress: Progress = silent,
         thorough: bool = False,
+        turn: float = TURN,
     ) -> None:
-        """`thorough`: wait for slow channels too, since there may be no later cycle to hear of them in."""
+        """`thorough`: read all and wait for slow channels too, since there may be no later cycle to hear of them in.
+
+        `turn`: seconds after which a long round of asking is broken off, to be gone on with in the next cycle.
+        """
         self._clock, self._stop, self._environ = clock, stop, environ
         self._progress, self._thorough = progress, thorough
+        self._turn = math.inf if thorough else turn
         self._database, self._stores = database, Stores(database)
         self._config, self._terms = config, terms_of(config)
         self._judged: Outcome | None = None
@@ -76,7 +81,7 @@ class Cycle:
         """One whole cycle; the same with nothing to fetch when something else is due."""
         now = self._clock.now()
         asking = asking_of(self._config, now)
-        turn = Turn(self._stop, math.inf if self._thorough else TURN)
+        turn = Turn(self._stop, self._turn)
         fetched = fetch(self._client, self._stores.history, asking, now, turn, self._progress)
         if self._stop.is_set():
             # What was read is stored, and judged at the next start: whoever ends us does not wait for that.

@@ -10,7 +10,7 @@ from threading import Event, Timer
 import pytest
 
 from tests.deliver.clocks import PatientClock
-from tests.deliver.mailroom import LONG, Mailroom, hook, ids, letter
+from tests.deliver.mailroom import FORM, LONG, Mailroom, hook, ids, letter
 from tests.fakes.scripted_http import Answer, Request, Step
 from tests.fakes.webhook_receiver import WebhookReceiver
 from tests.store.store_samples import NOON
@@ -139,3 +139,31 @@ def test_who_hangs_is_left_when_all_ends_and_found_out_about_at_the_next_start(m
     slow.may_answer.set()
     with closing(mailroom.dispatch()):
         assert mailroom.row().state is State.QUEUED
+
+
+# ---- other channels, while somebody is under way --------------------------------------------------------------------
+
+
+def test_who_is_under_way_to_a_channel_that_was_changed_comes_back_and_the_next_goes_the_new_way(
+    mailroom: Mailroom, slow: Slow
+) -> None:
+    mailroom.put(letter(1), letter(2))
+    with WebhookReceiver() as other, closing(mailroom.dispatch()) as dispatch:
+        assert dispatch.round() == Delivered()
+        channels = {"pager": hook(other)}
+        mailroom.targets.keep({name: each.digest for name, each in channels.items()}, NOON)
+        dispatch.heed(channels, FORM)
+        slow.may_answer.set()
+        assert dispatch.round(thorough=True) == Delivered(sent=2)
+        assert (ids(slow), ids(other)) == ([letter(1).id], [letter(2).id])
+
+
+def test_who_is_under_way_to_a_channel_that_is_gone_is_recorded(mailroom: Mailroom, slow: Slow) -> None:
+    mailroom.put(letter(1))
+    with closing(mailroom.dispatch()) as dispatch:
+        assert dispatch.round() == Delivered()
+        mailroom.targets.keep({}, NOON)
+        dispatch.heed({}, FORM)
+        slow.may_answer.set()
+        assert dispatch.round(thorough=True) == Delivered(sent=1)
+    assert mailroom.row().state is State.SENT
