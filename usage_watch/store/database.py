@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -136,6 +137,9 @@ def open_for_writing(path: Path, busy_timeout: timedelta = PATIENCE) -> Database
     path = writable(path)
     lock = FileLock(path, busy_timeout)
     with explained(path), lock.held(), ExitStack() as undo:
+        with suppress(OSError):  # SQLite will say what is wrong
+            # Before SQLite makes it, and the files beside it as it: members' addresses are not for everybody's eyes.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
         connection = _connect(path, "rwc", busy_timeout)
         undo.callback(connection.close)
         for pragma in ("foreign_keys = ON", "synchronous = FULL", f"journal_size_limit = {64 << 20}"):

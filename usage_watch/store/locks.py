@@ -17,6 +17,7 @@ from usage_watch.errors import MachineError
 from usage_watch.store.header import writable
 
 _PAUSE = timedelta(milliseconds=10)
+_MOMENTS = 20
 
 
 class FileLock:
@@ -64,7 +65,7 @@ class DaemonLock:
     def __enter__(self) -> DaemonLock:
         database = writable(self._path)
         descriptor = _open(beside(database, "daemon"), os.O_RDWR)
-        if not _take(descriptor):
+        if not _taken_soon(descriptor):
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
             raise MachineError(
@@ -108,6 +109,15 @@ def _open(path: Path, mode: int) -> int:
         return os.open(path, mode | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise MachineError(f"cannot open {path}: {error.strerror}; check its owner and its directory") from error
+
+
+def _taken_soon(descriptor: int) -> bool:
+    """Who only asks whether a daemon runs holds the lock for a moment, too."""
+    for _ in range(_MOMENTS):
+        if _take(descriptor):
+            return True
+        time.sleep(_PAUSE.total_seconds())
+    return False
 
 
 def _take(descriptor: int) -> bool:
