@@ -18,6 +18,7 @@ class SetClock(SystemClock):
     """The machine's clock, which somebody sets while it is looked at: it shows these times, and then the last."""
 
     def __init__(self, *shown: datetime) -> None:
+        super().__init__()
         self._shown = list(shown)
 
     def now(self) -> datetime:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from usage_watch.simulator import DEFAULT_KEY, Runaway, Scenario, SimulatorServe
 from usage_watch.store.alerts import AlertStore
 from usage_watch.store.database import Database, open_for_writing
 from usage_watch.store.silences import SilenceStore
+from usage_watch.systemd import Supervisor
 from usage_watch.vitals import AlertGauge, ChannelGauge, Snapshot, Vitals
 
 NOW = datetime(2026, 11, 20, 3, 5, tzinfo=UTC)
@@ -124,6 +126,25 @@ def test_after_it_every_feed_is_as_fresh_as_it_is(world: World) -> None:
     assert found.accounted
     assert (found.turns, found.turned_for) == (1, 0.5)
     assert found.database_bytes > 50_000
+
+
+def test_systemd_is_told_that_it_lives_and_how_it_goes(world: World, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        supervisor = Supervisor({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "8000000"})
+        observer = Observer(world.vitals, load(world.rules), world.database, world.clock, supervisor=supervisor)
+        observer.beat()
+        assert manager.recv(1000) == b"WATCHDOG=1"
+        observer.turned(world.cycle.run(), 0.5)
+        said = manager.recv(1000).decode()
+        assert said == "STATUS=9 rules; data until 03:00; 1 alert open; next turn 03:20 UTC"
+
+
+def test_a_feed_that_cannot_be_read_is_counted(world: World) -> None:
+    assert world.turn().failing == 0
+    world.source.api = replace(world.source.api, key="another")
+    assert world.turn(timedelta(hours=1)).failing == 4
 
 
 def test_no_member_is_ever_named(world: World) -> None:

@@ -38,6 +38,10 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock."""
 
+    def __init__(self, glance: float = GLANCE) -> None:
+        """`glance`: seconds after which one that waits looks again, and gives a sign of life."""
+        self._glance = glance
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -48,7 +52,7 @@ class SystemClock:
             left = min((until - self.now()).total_seconds(), deadline - time.monotonic())
             if left <= 0 or called():
                 return
-            bell.wait(min(left, GLANCE))
+            bell.wait(min(left, self._glance))
 
 
 class SteppedClock:
@@ -72,10 +76,10 @@ class SteppedClock:
         beside.replace(self._path)
 
 
-def open_clock(environ: Mapping[str, str] = os.environ) -> Clock:
+def open_clock(environ: Mapping[str, str] = os.environ, glance: float = GLANCE) -> Clock:
     """The machine's clock, or the stepped one that the environment names."""
     if STEPPED not in environ:
-        return SystemClock()
+        return SystemClock(glance)
     path = Path(environ[STEPPED])
     if not path.is_file():
         raise UsageError(f"${STEPPED} names {path}, which is no file; unset it to use the machine's clock.")

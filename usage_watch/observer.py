@@ -22,10 +22,12 @@ from usage_watch.cycle import Summary
 from usage_watch.heartbeat import Heartbeat
 from usage_watch.meta.causes import cause_of
 from usage_watch.spent import budget_gauges
+from usage_watch.statusline import status_line
 from usage_watch.store.database import Database
 from usage_watch.store.gauges import GaugeStore, Read
 from usage_watch.store.history import HistoryStore
 from usage_watch.store.locks import beside
+from usage_watch.systemd import Supervisor
 from usage_watch.vitals import AlertGauge, BudgetGauge, ChannelGauge, FeedGauge, Snapshot, Vitals
 
 T = TypeVar("T", int, float)
@@ -38,11 +40,18 @@ class Observer:
     """Used by the main thread alone; what it publishes is for all."""
 
     def __init__(
-        self, vitals: Vitals, config: Config, database: Database, clock: Clock, heartbeat: Heartbeat | None = None
+        self,
+        vitals: Vitals,
+        config: Config,
+        database: Database,
+        clock: Clock,
+        heartbeat: Heartbeat | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._vitals, self._config, self._clock = vitals, config, clock
         self.heartbeat = heartbeat
         """Asked while all is well."""
+        self._supervisor = supervisor or Supervisor({})
         self._path = database.path
         self._gauges, self._history = GaugeStore(database), HistoryStore(database)
         self._last_poll = self._gauges.last_poll()
@@ -62,6 +71,7 @@ class Observer:
         """The main loop goes on."""
         now = self._clock.now()
         self._vitals.beat(now)
+        self._supervisor.alive()
         with suppress(OSError):
             # A sign of life for whoever cannot ask over HTTP: it needs neither room nor a working database.
             os.utime(beside(self._path, "daemon"))
@@ -83,7 +93,10 @@ class Observer:
         self._count_polls()
         if summary.fetched.asked or self._budgets is None:
             self._budgets = budget_gauges(self._config, self._history, self._clock.now())
-        self._vitals.publish(self._look())
+        snapshot, config = self._look(), self._config
+        self._vitals.publish(snapshot)
+        now = self._clock.now()
+        self._supervisor.status(status_line(len(config.enabled), snapshot, summary.next_at, config.timezone, now))
 
     def _count_polls(self) -> None:
         for number, feed, fault in self._gauges.polls_after(self._last_poll):
@@ -105,6 +118,7 @@ class Observer:
             turns=self._turns,
             turned_for=self._turned_for,
             database_bytes=_size(self._path),
+            failing=sum(found.fault is not None for feed, found in feeds.items() if feed in self._config.feeds()),
             accounted=self._accounted(feeds),
         )
 

@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from usage_watch.cycle import Summary
     from usage_watch.errors import MachineError
     from usage_watch.store.database import Database
+    from usage_watch.systemd import Supervisor
     from usage_watch.web.server import WebServer
 
 
 class Outside:
     """As a rules file says, and another one where it was read again. A context manager."""
 
-    def __init__(self, config: Config, database: Database, clock: Clock) -> None:
+    def __init__(self, config: Config, database: Database, clock: Clock, supervisor: Supervisor | None = None) -> None:
         """MachineError where the server cannot listen there."""
         self._path, self._clock = database.path, clock
         self._vitals = Vitals(clock.now())
-        self.observer = Observer(self._vitals, config, database, clock)
+        self.observer = Observer(self._vitals, config, database, clock, supervisor=supervisor)
         self._web: WebSettings | None = None
         self._pulse: HeartbeatSettings | None = None
         self._server: WebServer | None = None

@@ -21,6 +21,7 @@ from typing import IO, Self
 
 from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.errors import UsageWatchError
+from usage_watch.places import CONFIG_VARIABLE
 
 _DONE = re.compile(r" info cycle\.done .*next_at=(\S+)")
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z (debug|info|warning|error|critical) |usage-watch: ")
@@ -124,6 +125,6 @@ class QuickenedDaemon:
 
 def own_environment() -> dict[str, str]:
     """The environment to start it in: this process' own, without what would point it elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if name not in (STEPPED, "USAGE_WATCH_CONFIG")}
+    kept = {name: value for name, value in os.environ.items() if name not in (STEPPED, CONFIG_VARIABLE)}
     # All that it talks to is on this machine.
     return {**kept, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}

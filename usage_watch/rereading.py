@@ -14,6 +14,7 @@ from usage_watch.cycle import Cycle
 from usage_watch.errors import UsageWatchError
 from usage_watch.outside import Outside
 from usage_watch.store.reads import ReadStore
+from usage_watch.systemd import Supervisor
 
 NAMED = 5
 """How many ids of a kind of change are named; the rest are counted."""
@@ -23,15 +24,30 @@ class Rereading:
     """Over one rules file and the daemon that goes by it."""
 
     def __init__(
-        self, path: Path, config: Config, cycle: Cycle, outside: Outside, reads: ReadStore, clock: Clock
+        self,
+        path: Path,
+        config: Config,
+        cycle: Cycle,
+        outside: Outside,
+        reads: ReadStore,
+        clock: Clock,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._path, self._config, self._clock = path, config, clock
         self._cycle, self._outside, self._reads = cycle, outside, reads
+        self._supervisor = supervisor or Supervisor({})
         rules = quantity(len(config.enabled), "rules")
         reads.note(clock.now(), f"Started with {rules}.")
 
     def __call__(self) -> None:
         """Take up what the file says now, or refuse it; either is noted for whoever asked, and a refusal is told."""
+        self._supervisor.reloading()
+        try:
+            self._read()
+        finally:
+            self._supervisor.ready("the rules file was read; a turn is under way")
+
+    def _read(self) -> None:
         try:
             config = load(self._path)
             self._try(config)

@@ -78,6 +78,8 @@ class Snapshot:
     """Seconds that they took in all."""
     database_bytes: int = 0
     """With its write-ahead log."""
+    failing: int = 0
+    """How many feeds could not be read when they were last asked for."""
     accounted: bool = True
     """Whether every feed was read at its last poll, or somebody has been told that it was not."""
 

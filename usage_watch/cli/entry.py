@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 
 import click
 
-from usage_watch import __version__
+from usage_watch import __version__, places
 from usage_watch.cli.common.session import Noun, Session
 from usage_watch.cli.common.ways_out import guarded, prepare, settle
 
@@ -36,6 +35,8 @@ _COMMANDS = {
     "simulate": "usage_watch.cli.simulate:simulate",
     "schema": "usage_watch.cli.schema:schema",
     "health": "usage_watch.cli.health:health",
+    "doctor": "usage_watch.cli.doctor.command:doctor",
+    "backup": "usage_watch.cli.backup:backup",
 }
 """In the order in which somebody new needs them."""
 
@@ -104,4 +105,4 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _session() -> Session:
-    return Session(Path(os.environ.get("USAGE_WATCH_CONFIG") or "rules.yaml"))
+    return Session(places.rules_file(os.environ))

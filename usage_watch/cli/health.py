@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from usage_watch import places
 from usage_watch.cli.common.session import Command, Session, pass_session
 from usage_watch.core.listening import DEFAULT, reached_at, split_listen
 from usage_watch.errors import MachineError, UsageError, UsageWatchError
@@ -41,11 +42,12 @@ def health(session: Session, address: str | None) -> int:
     if address is not None:
         click.echo(_ask(*_split(address)))
         return 0
-    click.echo(_by_file(session.config_path))
+    click.echo(by_file(session.config_path))
     return 0
 
 
-def _by_file(path: Path) -> str:
+def by_file(path: Path) -> str:
+    """How the daemon of a rules file lives; MachineError where it does not, UsageError where it cannot be asked."""
     from usage_watch import yamlfile
 
     try:
@@ -59,7 +61,7 @@ def _by_file(path: Path) -> str:
         raise
     web = written.get("web")
     if web == "off":
-        return _by_sign(store_of(written))
+        return by_sign(_store(path, written))
     listen = web.get("listen", DEFAULT) if isinstance(web, dict) else DEFAULT
     return _ask(*_split(str(listen)))
 
@@ -116,14 +118,13 @@ def _shown(host: str, port: int) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def store_of(written: dict[str, Any]) -> Path:
-    """The database that a rules file names, whatever else it says."""
+def _store(path: Path, written: dict[str, Any]) -> Path:
     store = written.get("store")
-    return Path(str(store.get("path", "usage-watch.db")) if isinstance(store, dict) else "usage-watch.db")
+    return Path(str(store["path"])) if isinstance(store, dict) and "path" in store else places.store(path)
 
 
-def _by_sign(database: Path) -> str:
-    """By the file that a daemon holds while it runs, and touches at each sign of its loop."""
+def by_sign(database: Path) -> str:
+    """The same, by the file that a daemon holds while it runs, and touches at each sign of its loop."""
     lock = database.resolve().with_name(f"{database.resolve().name}.daemon")
     try:
         silent_for = max(0.0, datetime.now(UTC).timestamp() - lock.stat().st_mtime)

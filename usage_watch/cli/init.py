@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from usage_watch import places
 from usage_watch.cli.common.printing import count
 from usage_watch.cli.common.session import Command, Session, pass_session
 from usage_watch.errors import UsageError
@@ -184,7 +185,7 @@ def _next(draft: Draft, path: Path, printed: bool) -> str:
     variables = ["PERPLEXITY_ANALYTICS_API_KEY", *draft.variables]
     exports = [f"  export {name}=…" for name in variables]
     width = max(map(len, exports))
-    found = path == Path(os.environ.get("USAGE_WATCH_CONFIG") or "rules.yaml")
+    found = path == places.rules_file(os.environ)
     where = "" if found else f" --config {shlex.quote(str(path))}"
     commands = (f"check{where}", f"channels test {draft.channel_name}{where}", f"run{where}")
     lines = count(draft.text().count("\n"), "line")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from usage_watch.cli.common.session import Command, Session, pass_session
-from usage_watch.errors import MachineError, UsageError, UsageWatchError
+from usage_watch.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
     from usage_watch.store.reads import Read
@@ -30,34 +30,24 @@ def reload(session: Session) -> int:
     gone are closed. A file with faults changes nothing: they are listed here, those who are told of the watcher's own
     alerts hear of it, and this ends with 2.
     """
+    from usage_watch.cli.common.located import located
     from usage_watch.store.locks import holder
 
-    path = _database(session)
+    # Whatever else the file says: what is wrong with it, the daemon is to see for itself.
+    path = located(session.config_path, os.environ).store
     pid = holder(path)
     if pid is None:
         raise MachineError(f"no daemon watches into {path}: start `usage-watch run`, it reads the file as it is then")
+    if not pid.isdigit():
+        raise MachineError(f"it cannot be told which process watches into {path}: send SIGHUP to it yourself")
     before = _newest(path)
-    _call(pid)
+    _call(int(pid))
     read = _awaited(path, before, pid)
     if read.refusal is not None:
         click.echo(read.refusal, err=True)
         raise UsageError("the rules file was not taken up; the rules of before hold.")
     click.echo(read.outcome)
     return 0
-
-
-def _database(session: Session) -> Path:
-    """Where the rules file says, even if it says all else wrong: the daemon is to see that for itself."""
-    from usage_watch import yamlfile
-    from usage_watch.cli.health import store_of
-
-    try:
-        return session.config().store.path
-    except UsageWatchError:
-        path = store_of(yamlfile.load(session.config_path).data)
-        if not path.exists():
-            raise
-        return path
 
 
 def _newest(path: Path) -> int:
@@ -92,7 +82,7 @@ def _is_ours(pid: int) -> bool:
         return not Path("/proc/self/cmdline").exists()
 
 
-def _awaited(path: Path, before: int, pid: int) -> Read:
+def _awaited(path: Path, before: int, pid: str) -> Read:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         read = _read(path)

@@ -41,15 +41,17 @@ def run(session: Session, once: bool) -> int:
     a message could not be delivered; what could be done is done all the same.
     """
     from usage_watch import daemon, logs
-    from usage_watch.clock import open_clock
+    from usage_watch.clock import GLANCE, open_clock
     from usage_watch.cycle import Cycle
     from usage_watch.outside import Outside
     from usage_watch.rereading import Rereading
     from usage_watch.store.database import open_for_writing
     from usage_watch.store.locks import DaemonLock
     from usage_watch.store.reads import ReadStore
+    from usage_watch.systemd import Supervisor
 
-    config, clock = session.config(), open_clock()
+    supervisor = Supervisor()
+    config, clock = session.config(), open_clock(glance=min(GLANCE, supervisor.every or GLANCE))
     path = Path(config.store.path)
     session.log(always=not once)
     with (
@@ -65,11 +67,17 @@ def run(session: Session, once: bool) -> int:
                 daemon.log(summary)
                 _report(config, database, summary, clock.now())
         else:
-            with Outside(config, database, clock) as outside:
+            with Outside(config, database, clock, supervisor) as outside:
                 seen = _both(shown, outside)
                 with Cycle(config, database, clock, calls, progress=seen) as cycle:
-                    read_again = Rereading(session.config_path, config, cycle, outside, ReadStore(database), clock)
-                    daemon.run(cycle, clock, calls, outside, read_again)
+                    reads, rules = ReadStore(database), session.config_path
+                    read_again = Rereading(rules, config, cycle, outside, reads, clock, supervisor)
+                    # Before the first turn, which may read for minutes: that is no start that failed.
+                    supervisor.ready("up; its first turn is under way")
+                    try:
+                        daemon.run(cycle, clock, calls, outside, read_again)
+                    finally:
+                        supervisor.stopping()
     if once:
         return calls.exit_code
     logs.event("daemon.stopped")

@@ -5,6 +5,7 @@ Each rule and each channel is read on its own, so that a mistake in one never hi
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from usage_watch import yamlfile
+from usage_watch import places, yamlfile
 from usage_watch.channels import AnyChannel
 from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, pick
 from usage_watch.config.crossing import crossed
@@ -51,17 +52,23 @@ _RULES = _kinds("rule", AnyRule)
 _CHANNELS = _kinds("channel", AnyChannel)
 
 
-def load(path: FilePath) -> Config:
+def load(path: FilePath, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a rules file. Raises UsageError if there is none to read, RulesFileError with every fault found in it."""
-    return read(yamlfile.load(path))
+    return read(yamlfile.load(path), environ)
 
 
-def read(document: Document) -> Config:
-    """What a rules file means. Raises RulesFileError with every fault found."""
+def read(document: Document, environ: Mapping[str, str] = os.environ) -> Config:
+    """What a rules file means. Raises RulesFileError with every fault found.
+
+    Where it does not say where everything is kept, that follows from where it stands, and from the environment.
+    """
     reader = _Reader(document)
     config = reader.config()
     if config is None or reader.complaints:
         raise RulesFileError(document.name, _shown([complaint.fault(document) for complaint in reader.complaints]))
+    if "path" not in config.store.model_fields_set:
+        kept_at = places.store(FilePath(document.name), environ)
+        config = config.model_copy(update={"store": config.store.model_copy(update={"path": kept_at})})
     return config
 
 

@@ -9,16 +9,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import sqlite_utils
+from typing import TYPE_CHECKING, Any
 
 from usage_watch.errors import MachineError
 from usage_watch.failpoints import passing
 from usage_watch.store.faults import explained
 from usage_watch.store.header import APPLICATION_ID, VERSION, check_version, readable, writable
 from usage_watch.store.locks import FileLock
-from usage_watch.store.schema import migrate
+from usage_watch.store.ownership import make_for_owner
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 PATIENCE = timedelta(seconds=5)
 """How long to wait for another process' lock."""
@@ -32,11 +33,17 @@ class Database:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         self.path = path
-        self.tables = sqlite_utils.Database(connection, execute_plugins=False, strict=True)
-        """For migrations and a look from outside; bulk work goes through the methods here."""
         self._connection = connection
         self._lock = lock
         self._data_version: Row | None = None
+
+    @property
+    def tables(self) -> sqlite_utils.Database:
+        """For migrations and a look from outside; bulk work goes through the methods here."""
+        # Not above: a daemon, whose database is up to date, does without it and its 3 MiB.
+        import sqlite_utils
+
+        return sqlite_utils.Database(self._connection, execute_plugins=False, strict=True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -118,6 +125,8 @@ class Database:
             self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute("PRAGMA journal_mode = WAL")
         if version < VERSION:
+            from usage_watch.store.schema import migrate
+
             with self._immediate():
                 migrate(self.tables)
             # Into the file's header, where an older program looks before it touches anything.
@@ -137,6 +146,7 @@ def open_for_writing(path: Path, busy_timeout: timedelta = PATIENCE) -> Database
     path = writable(path)
     lock = FileLock(path, busy_timeout)
     with explained(path), lock.held(), ExitStack() as undo:
+        make_for_owner(path)
         with suppress(OSError):  # SQLite will say what is wrong
             # Before SQLite makes it, and the files beside it as it: members' addresses are not for everybody's eyes.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))

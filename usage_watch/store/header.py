@@ -56,6 +56,9 @@ def _located(path: Path) -> Path:
         path = path.resolve()
         missing = not path.parent.is_dir()
         other = path.exists() and not path.is_file()
+    except PermissionError as error:
+        who = "run the command as the daemon's user, or as root"
+        raise MachineError(f"this user may not look into {path.parent}; {who}") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise MachineError(f"{str(path)!r} leads nowhere ({error}); name another store.path") from error
     if missing:

@@ -15,6 +15,7 @@ from types import TracebackType
 from usage_watch.core.units import spell_duration
 from usage_watch.errors import MachineError
 from usage_watch.store.header import writable
+from usage_watch.store.ownership import make_for_owner
 
 _PAUSE = timedelta(milliseconds=10)
 _MOMENTS = 20
@@ -85,15 +86,16 @@ class DaemonLock:
         os.close(self._descriptor)
 
 
-def holder(database: Path) -> int | None:
-    """The process that watches into a database; None where none does, or it cannot be told which."""
-    with suppress(OSError, ValueError):
+def holder(database: Path) -> str | None:
+    """The number of the process that watches into a database, `unknown` where it cannot be read; None for none."""
+    with suppress(OSError):
         descriptor = os.open(beside(database.resolve(), "daemon"), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            # A shared one, so that two who ask do not take each other for the daemon.
+            # A shared lock, and for an instant: two who ask do not take each other for the daemon.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return int(os.read(descriptor, 20))
+            number = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            return number if number.isascii() and number.isdigit() else "unknown"
         finally:
             os.close(descriptor)
     return None
@@ -106,7 +108,8 @@ def beside(database: Path, suffix: str) -> Path:
 
 def _open(path: Path, mode: int) -> int:
     try:
-        return os.open(path, mode | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        make_for_owner(path)
+        return os.open(path, mode | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise MachineError(f"cannot open {path}: {error.strerror}; check its owner and its directory") from error
 

@@ -71,7 +71,7 @@ def _global_options() -> list[click.Parameter]:
             metavar="FILE",
             callback=_remember,
             expose_value=False,
-            help="The rules file: $USAGE_WATCH_CONFIG, or else ./rules.yaml.",
+            help="The rules file: $USAGE_WATCH_CONFIG, or else ./rules.yaml, or else /etc/usage-watch/rules.yaml.",
         ),
         click.Option(
             ["-v", "--verbose"],

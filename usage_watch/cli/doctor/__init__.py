@@ -1,0 +1,1 @@
+"""`usage-watch doctor`: what is looked at, a file each; looking and judging apart."""
