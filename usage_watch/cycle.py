@@ -18,10 +18,11 @@ from usage_watch.config import Config
 from usage_watch.core.promise import Post
 from usage_watch.deliver import Delivered, Dispatch
 from usage_watch.fetch import TURN, Asking, Fetched, Progress, Turn, fetch, look_up, seen_at, silent
-from usage_watch.loading import SEEN_BACK, Health, Stores, health_of, judged, load_ledger, load_sight
+from usage_watch.loading import SEEN_BACK, Health, Stores, health_of, judged, load_ledger, load_sight, retention
 from usage_watch.source.sync import next_due
 from usage_watch.store.database import Database
 from usage_watch.store.outbox import Outbox
+from usage_watch.store.prune import Pruner
 from usage_watch.terms import asking_of, open_client, terms_of
 
 
@@ -56,7 +57,7 @@ class Cycle:
         self._clock, self._stop, self._environ = clock, stop, environ
         self._progress, self._thorough = progress, thorough
         self._turn = math.inf if thorough else turn
-        self._database, self._stores = database, Stores(database)
+        self._database, self._stores, self._pruner = database, Stores(database), Pruner(database)
         self._config, self._terms = config, terms_of(config)
         self._judged: Outcome | None = None
         self._called = False
@@ -108,6 +109,11 @@ class Cycle:
         """Whether another process has written something, a silence say, that this one is to heed."""
         self._called = self._called or self._database.changed_by_others()
         return self._called
+
+    def tidy(self) -> bool:
+        """Remove some of what is too old to keep, for a quarter of a second; whether more of it is left."""
+        now = self._clock.now() - self._ahead
+        return self._pruner.some(lambda: retention(self._config, self._stores, now), now)
 
     def rehearse(self, config: Config) -> Outcome:
         """What the next cycle would have to tell by another rules file. Writes nothing, changes nothing."""
@@ -166,7 +172,8 @@ class Cycle:
         return look_up(self._client, stores.history, stores.lookups, now, self._stop)
 
     def _next(self, asking: Asking, fetched: Fetched, outcome: Outcome, now: datetime) -> datetime:
-        states = [self._stores.history.state(feed) for feed in asking.feeds]
+        history = self._stores.history
+        states = [history.state(feed) for feed in asking.feeds if not history.forgets(feed)]
         poll_at = next_due(states, now, asking.poll_every)
         due_at = self._dispatch.next_due(self._clock.now())
         news_at = None if outcome.next_at is None else outcome.next_at + self._ahead

@@ -67,7 +67,7 @@ def run(
         try:
             if calls.heard_to_read_again():
                 read_again()
-            next_at = _turn(cycle, seen)
+            next_at = _turn(cycle, clock, seen)
         except MachineError as error:
             logs.warning("cycle.hindered", error=error)
             cycle.judge_again()
@@ -76,13 +76,13 @@ def run(
         clock.wait(next_at, calls.bell, called)
 
 
-def _turn(cycle: Cycle, seen: Onlooker) -> datetime:
-    """One cycle; when there is something to do again."""
+def _turn(cycle: Cycle, clock: Clock, seen: Onlooker) -> datetime:
+    """One cycle, and a little tidying; when there is something to do again."""
     began = time.monotonic()
     summary = cycle.run()
     seen.turned(summary, time.monotonic() - began)
     log(summary)
-    return summary.next_at
+    return min(summary.next_at, clock.now()) if cycle.tidy() else summary.next_at
 
 
 def log(summary: Summary) -> None:

@@ -169,6 +169,8 @@ class _Stored:
 
 def _due(history: HistoryStore, asking: Asking, now: datetime) -> Iterable[tuple[FeedState, list[Window]]]:
     for feed in asking.feeds:
+        if history.forgets(feed):
+            continue
         state = history.state(feed)
         if asking.at_once:
             state = replace(state, polled_at=None, retry_at=None)

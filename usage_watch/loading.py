@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from usage_watch import meta
 from usage_watch.assess import REACH, Desk, Ledger, Outcome, assess, known_from, wanted
+from usage_watch.config import Config
 from usage_watch.core.hello import hello_id
 from usage_watch.core.series import Feed
 from usage_watch.core.silence import Orders
@@ -18,10 +19,11 @@ from usage_watch.store.answers import AnswerStore
 from usage_watch.store.database import Database
 from usage_watch.store.history import HistoryStore
 from usage_watch.store.lookups import LookupStore
+from usage_watch.store.policy import Policy
 from usage_watch.store.reads import ReadStore
 from usage_watch.store.silences import SilenceStore
 from usage_watch.store.targets import TargetStore
-from usage_watch.terms import Terms
+from usage_watch.terms import Terms, terms_of
 
 SEEN_BACK = timedelta(days=2)
 
@@ -74,6 +76,21 @@ def load_sight(stores: Stores, feeds: Sequence[Feed], ledger: Ledger, now: datet
         targets=stores.targets.states(since),
         late_since=meta.late_since(ledger.incidents),
         refused=stores.reads.refused(),
+    )
+
+
+def retention(config: Config, stores: Stores, now: datetime) -> Policy:
+    """What may be thrown away, and what is looked at still."""
+    terms = terms_of(config)
+    rules, told = terms.rules, terms.desk
+    ledger = load_ledger(stores, rules, told, now)
+    return Policy(
+        keep=config.store.keep,
+        keep_members=config.store.members,
+        needed=wanted(rules, ledger.incidents, told, now, lookups=ledger.lookups),
+        polled=frozenset(terms.feeds),
+        backfill_from=config.backfill_from(now),
+        alerts_from=known_from(rules, [each for each in ledger.incidents if each.open], told, now),
     )
 
 

@@ -81,13 +81,14 @@ def on_terminal(*arguments: str, columns: int = 80, environ: Mapping[str, str] |
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         with subprocess.Popen(program(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as child:
             os.close(theirs)
-            seen = b"".join(_blocks(ours))
+            seen = b"".join(blocks(ours))
             return child.wait(60), seen.decode().replace("\r\n", "\n")
     finally:
         os.close(ours)
 
 
-def _blocks(terminal: int) -> Sequence[bytes]:
+def blocks(terminal: int) -> Sequence[bytes]:
+    """All that comes until nobody writes there any more."""
     found: list[bytes] = []
     while True:
         try:

@@ -46,6 +46,8 @@ def test_every_command_of_this_version_is_there() -> None:
         "history",
         "history backfill",
         "history export",
+        "history forget",
+        "history prune",
         "channels",
         "channels list",
         "channels manifest",

@@ -21,6 +21,7 @@ from usage_watch.cli.common.failures import SeveralError, source_failures
 from usage_watch.cli.common.printing import count, plain_json, rfc3339
 from usage_watch.cli.common.progress import progress
 from usage_watch.cli.common.session import Noun, Session, pass_session
+from usage_watch.cli.housekeeping import forget, prune
 from usage_watch.core.plain import plain
 from usage_watch.errors import UsageError
 
@@ -36,7 +37,11 @@ _LONGEST = 1_000
 
 @click.group(cls=Noun)
 def history() -> None:
-    """Stored usage: export it, or fetch what is missing."""
+    """Stored usage: export it, fetch what is missing, remove what is old, or all of one member."""
+
+
+history.add_command(prune)
+history.add_command(forget)
 
 
 @history.command()

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from usage_watch.config.complaint import Complaint, Path
+from usage_watch.config.keeping import kept_longer
 from usage_watch.config.settings import Config
 from usage_watch.config.shapes import near
 from usage_watch.core.datasets import DATASETS, find_axis
@@ -52,6 +53,7 @@ def warnings(config: Config, environ: Mapping[str, str], seen: Seen) -> list[Fau
         *_told_to_nobody(config),
         *_of_events(config),
         *_of_mutes(config),
+        *kept_longer(config),
     ]
     faults = [complaint.fault(config.document) for complaint in found]
     return sorted(faults, key=lambda fault: (fault.line, fault.column))

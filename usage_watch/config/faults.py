@@ -63,8 +63,6 @@ class Part:
     at: Path
     """Where it stands."""
     model: type[BaseModel]
-    later: Mapping[type[BaseModel], frozenset[str]]
-    """Fields that are not built yet, of models that do not say so themselves."""
 
     def refused(self, error: ValidationError) -> list[Complaint]:
         """Everything that pydantic refused here, each place once."""
@@ -180,7 +178,7 @@ class Part:
 
     def _later_of(self, model: type[BaseModel]) -> frozenset[str]:
         own: frozenset[str] = getattr(model, "later", frozenset())
-        return own.union(*(names for base, names in self.later.items() if issubclass(model, base)))
+        return own
 
 
 def _uncapitalized(text: str) -> str:

@@ -19,20 +19,15 @@ from usage_watch.channels import AnyChannel
 from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, pick
 from usage_watch.config.crossing import crossed
 from usage_watch.config.faults import Part
+from usage_watch.config.keeping import too_short
 from usage_watch.config.settings import Config
 from usage_watch.config.shapes import either, fields_of, near
 from usage_watch.errors import Fault, RulesFileError
 from usage_watch.rules import AnyRule, Rule
 from usage_watch.rules.fields import NAME
-from usage_watch.store.settings import StoreSettings
 from usage_watch.yamlfile import MAX_FAULTS, Document
 
 M = TypeVar("M", bound=BaseModel)
-
-_LATER: Mapping[type[BaseModel], frozenset[str]] = {
-    StoreSettings: frozenset({"keep", "keep_members"}),
-}
-"""Fields that are not built yet, of sections that know nothing of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +95,7 @@ class _Reader:
         if config is None:
             return None
         whole = config.model_copy(update=found)
+        self.complaints += [] if self.complaints else too_short(whole)
         whole._document = self.document
         return whole
 
@@ -123,7 +119,7 @@ class _Reader:
 
     def _part(self, at: Path, model: type[M], written: Mapping[str, Any]) -> M | None:
         """What one model reads; None where it cannot. Unknown names do not keep it from looking at the others."""
-        part = Part(self.document, at, model, _LATER)
+        part = Part(self.document, at, model)
         unknown = part.unknown(written)
         self.complaints += unknown
         told = _told(unknown, at)

@@ -73,7 +73,7 @@ class Catalog:
         self._series.clear()
 
     def _forget_what_others_changed(self) -> None:
-        version = self._db.one("PRAGMA data_version")
+        version = self._db.one("PRAGMA data_version"), self._db.erased
         if version != self._version:
             self.forget()
             self._version = version

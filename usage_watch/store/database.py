@@ -36,6 +36,8 @@ class Database:
         self._connection = connection
         self._lock = lock
         self._data_version: Row | None = None
+        self.erased = 0
+        """How often feeds or series were deleted by this connection: whoever remembers their ids forgets them then."""
 
     @property
     def tables(self) -> sqlite_utils.Database:
@@ -79,6 +81,13 @@ class Database:
     def execute_many(self, sql: str, rows: Iterable[Row]) -> None:
         """Write many rows inside a transaction: one statement, prepared once."""
         self._writer().executemany(sql, rows)
+
+    def upkeep(self, statement: str) -> Row | None:
+        """What no transaction may hold, a checkpoint or VACUUM, alone among all processes."""
+        if self._lock is None:
+            raise RuntimeError("this database was opened for reading")
+        with explained(self.path), self._lock.held():
+            return self.one(statement)
 
     def close(self) -> None:
         """Closing the last connection checkpoints, so that a writer closes under the lock."""

@@ -13,6 +13,7 @@ from usage_watch.store import export, feeds, fetches, grid, learning, replay, va
 from usage_watch.store.catalog import Catalog
 from usage_watch.store.database import Database
 from usage_watch.store.export import ExportRow
+from usage_watch.store.forgotten import Forgotten
 from usage_watch.store.replay import Knowledge
 from usage_watch.store.times import seconds
 
@@ -33,14 +34,24 @@ class HistoryStore:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._catalog = Catalog(db)
+        self._forgotten = Forgotten(db)
+
+    def forgets(self, feed: Feed) -> bool:
+        """Whether nothing of a feed is ever stored: its member was forgotten."""
+        return self._forgotten.covers(feed)
 
     def save(self, reading: Reading, seen_at: datetime) -> Saved:
-        """Store what one answer said, replacing its buckets as `Reading` describes; all of it or nothing."""
+        """Store what one answer said, replacing its buckets as `Reading` describes; all of it or nothing.
+
+        But nothing of members who were forgotten.
+        """
         if not reading.starts:
             return Saved(0, 0)
         try:
             with self._db.transaction():
-                return self._save(reading, seconds(seen_at))
+                if self.forgets(reading.feed):
+                    return Saved(0, 0)
+                return self._save(self._forgotten.without(reading), seconds(seen_at))
         except BaseException:
             self._catalog.forget()
             raise
@@ -73,6 +84,8 @@ class HistoryStore:
         nothing of is not asked for again.
         """
         with self._db.transaction():
+            if self.forgets(feed):
+                return
             feed_id = self._catalog.ensure_feed(feed)
             feeds.succeeded(self._db, feed_id, at, read_from)
             learning.settle_feed(self._db, feed_id, feed, poll_every, seconds(seen_at))
@@ -80,12 +93,15 @@ class HistoryStore:
     def failed(self, feed: Feed, at: datetime, fault: str, error: str, retry_at: datetime) -> None:
         """Note that a feed could not be read: for which kind of reason, and why in one sentence."""
         with self._db.transaction():
-            feeds.failed(self._db, self._catalog.ensure_feed(feed), at, fault, error, retry_at)
+            if not self.forgets(feed):
+                feeds.failed(self._db, self._catalog.ensure_feed(feed), at, fault, error, retry_at)
 
     def keep_oddity(self, feed: Feed, at: datetime, detail: str, body: bytes) -> None:
         """Keep an answer that is not what the contract promises, for a human to look at; only the newest of a feed."""
         with self._db.transaction():
-            feeds.keep_oddity(self._db, self._catalog.ensure_feed(feed), at, detail, body)
+            if not self.forgets(feed):
+                body = self._forgotten.veiled(body)
+                feeds.keep_oddity(self._db, self._catalog.ensure_feed(feed), at, detail, body)
 
     def polls(self, since: datetime) -> list[Poll]:
         """Every attempt to read a feed at `since` or later, oldest first."""

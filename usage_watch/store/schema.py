@@ -49,6 +49,12 @@ def rules_file_reads(tables: Database) -> None:
     _run(tables, _READS)
 
 
+@_migrations()
+def forgotten_members(tables: Database) -> None:
+    """Of whom nothing is stored any more; and what is found by what refers to it, so that old messages can go."""
+    _run(tables, _FORGOTTEN)
+
+
 def _run(tables: Database, script: str) -> None:
     # Not executescript(): that commits the transaction it is called in.
     for statement in script.split(";\n"):
@@ -295,3 +301,13 @@ CREATE TABLE rules_read (
     refusal TEXT,  -- why what was read is not used; NULL where it is
     outcome TEXT NOT NULL  -- one sentence for whoever asked for it
 ) STRICT"""
+
+_FORGOTTEN = """
+-- Members of whom nothing is to be stored again. Never the address: a digest of it, keyed with the salt.
+CREATE TABLE forgotten (
+    digest BLOB NOT NULL PRIMARY KEY,
+    salt BLOB NOT NULL,
+    at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notification_post ON notification (outbox_id);
+CREATE INDEX outbox_conversation ON outbox (conversation_id)"""
