@@ -30,14 +30,14 @@ class Heard(logging.Handler):
 
 
 @contextmanager
-def listening() -> Iterator[Heard]:
-    """All events from `info` on, while the block lasts; nothing else hears them."""
-    handlers, level, propagate = _LOGGER.handlers, _LOGGER.level, _LOGGER.propagate
+def listening(level: int = logging.INFO) -> Iterator[Heard]:
+    """All events from `level` on, while the block lasts; nothing else hears them."""
+    handlers, before, propagate = _LOGGER.handlers, _LOGGER.level, _LOGGER.propagate
     heard = Heard()
     _LOGGER.handlers, _LOGGER.propagate = [heard], False
-    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.setLevel(level)
     try:
         yield heard
     finally:
         _LOGGER.handlers, _LOGGER.propagate = handlers, propagate
-        _LOGGER.setLevel(level)
+        _LOGGER.setLevel(before)

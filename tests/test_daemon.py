@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -73,7 +74,7 @@ class Night:
         with (
             open_for_writing(self.folder / "usage-watch.db") as database,
             Cycle(load(self.folder / "rules.yaml"), database, self.clock, stop, environ) as cycle,
-            listening() as heard,
+            listening(logging.DEBUG) as heard,
         ):
             daemon.run(cycle, self.clock, stop)
         return [fields for name, fields in zip(heard.names, heard.fields, strict=True) if name == "cycle.done"]
@@ -154,7 +155,7 @@ def test_that_it_is_not_told_again_is_told_to_others(night: Night) -> None:
 
 def test_one_event_says_what_a_cycle_did() -> None:
     summary = Summary(Fetched(2, 2, 75, 3, ("no",)), Outcome(), Delivered(4, ("no",)), MIDNIGHT)
-    with listening() as heard:
+    with listening(logging.DEBUG) as heard:
         daemon.log(summary)
     assert heard.fields == [
         {"polled": 2, "new": 75, "changed": 3, "told": 0, "sent": 4, "next_at": MIDNIGHT},

@@ -231,15 +231,19 @@ def test_a_key_that_is_not_to_be_had_is_a_failure_with_its_sentence(source: Roun
     assert fetched.failures == ("env ANALYTICS_KEY is not set: set it where usage-watch is started.",)
     assert source.datasets == []
     assert source.state().retry_at == NOW + minutes(1)
-    source.fetch(DAYS, HOURS, at=NOW + minutes(1))
+    with listening() as again:
+        source.fetch(DAYS, HOURS, at=NOW + minutes(1))
+    assert again.names == [], "nor is it said again"
     assert source.state().retry_at == NOW + minutes(1 + 15), "what only a human mends"
-    assert heard.names == ["poll.failed"] * 2
-    assert [(str(each["feed"]), each["fault"]) for each in heard.fields] == [
-        ("credit_usage 1d", "unauthorized"),
-        ("credit_usage 1h", "unauthorized"),
-    ]
+    assert [(name, str(each["feed"]), each["fault"]) for name, each in zip(heard.names, heard.fields, strict=True)] == [
+        ("feed.failed", "credit_usage 1d", "unauthorized"),
+    ], "what the one fails of, the other does not say again"
     environ["ANALYTICS_KEY"] = "key"
-    assert source.fetch(DAYS, HOURS, at=NOW + minutes(16)) == Fetched(asked=2, polled=2, new=75)
+    with listening() as heard:
+        assert source.fetch(DAYS, HOURS, at=NOW + minutes(16)) == Fetched(asked=2, polled=2, new=75)
+    assert [(name, each["feeds"], each["failures"]) for name, each in zip(heard.names, heard.fields, strict=True)] == [
+        ("feed.recovered", 2, 2)
+    ]
 
 
 def test_a_key_that_goes_missing_between_two_answers_loses_nothing(source: Round) -> None:

@@ -34,7 +34,7 @@ class Watched:
 
     @property
     def log(self) -> list[tuple[str, object]]:
-        return [(name, fields.get("why")) for name, fields in zip(self.heard.names, self.heard.fields, strict=True)]
+        return [(name, fields.get("error")) for name, fields in zip(self.heard.names, self.heard.fields, strict=True)]
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def test_a_failure_is_said_once_and_that_it_is_over(step: object, why: str) -> N
         for _ in range(4):
             found.beat()
             assert eventually(lambda: found.heartbeat._wanted.empty())
-    assert found.log == [("heartbeat.failed", why), ("heartbeat.back", None)]
+    assert found.log == [("heartbeat.failed", why), ("heartbeat.recovered", None)]
     assert len(found.receiver.requests) == 4
     assert TOKEN not in repr(found.heard.records) + repr(found.log)
 

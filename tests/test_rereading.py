@@ -131,7 +131,7 @@ def test_rules_that_cannot_be_judged_are_refused_and_nothing_is_written(watched:
     with listening() as heard:
         assert "A fault of ours came up" in watched.edited("rules:", ANOTHER.format(above="3_000"))
     history.load = load_whole  # type: ignore[method-assign]
-    assert heard.names == ["rules.fault", "rules.refused"]
+    assert heard.names == ["fault.caught", "rules.refused"]
     assert AlertStore(watched.office.database).incidents(NOW) == before
     assert watched.told() == [("fired", "meta:config_rejected")]
 

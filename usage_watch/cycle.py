@@ -19,6 +19,7 @@ from usage_watch.core.promise import Post
 from usage_watch.deliver import Delivered, Dispatch
 from usage_watch.fetch import TURN, Asking, Fetched, Progress, Turn, fetch, look_up, seen_at, silent
 from usage_watch.loading import SEEN_BACK, Health, Stores, health_of, judged, load_ledger, load_sight, retention
+from usage_watch.logs.alerts import decided
 from usage_watch.source.sync import next_due
 from usage_watch.store.database import Database
 from usage_watch.store.outbox import Outbox
@@ -159,6 +160,7 @@ class Cycle:
         found = judged(stores, terms, ledger, sight, now)
         told = (found.incidents, found.rules, found.decisions, found.posts)
         stores.alerts.commit(*told, now, found.recalled, found.lookups)
+        decided(found.decisions, {each.id: each for each in (*ledger.incidents, *found.incidents)})
         self._judged = replace(found, posts=(*posted, *found.posts))
         return self._judged
 

@@ -54,7 +54,7 @@ def run(
     read_again: Callable[[], None] = lambda: None,
 ) -> None:
     """Run cycles until it is told to end. What fails of the source, the channels or this machine is waited out."""
-    seen = onlooker or Unseen()
+    seen, first = onlooker or Unseen(), True
 
     def called() -> bool:
         seen.beat()
@@ -67,7 +67,8 @@ def run(
         try:
             if calls.heard_to_read_again():
                 read_again()
-            next_at = _turn(cycle, clock, seen)
+            next_at = _turn(cycle, clock, seen, first=first)
+            first = False
         except MachineError as error:
             logs.warning("cycle.hindered", error=error)
             cycle.judge_again()
@@ -76,23 +77,38 @@ def run(
         clock.wait(next_at, calls.bell, called)
 
 
-def _turn(cycle: Cycle, clock: Clock, seen: Onlooker) -> datetime:
+def _turn(cycle: Cycle, clock: Clock, seen: Onlooker, *, first: bool) -> datetime:
     """One cycle, and a little tidying; when there is something to do again."""
     began = time.monotonic()
     summary = cycle.run()
-    seen.turned(summary, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    seen.turned(summary, seconds)
+    if first:
+        _log_ready(summary, seconds)
     log(summary)
     return min(summary.next_at, clock.now()) if cycle.tidy() else summary.next_at
 
 
 def log(summary: Summary) -> None:
-    """One event a cycle."""
-    logs.event(
+    """One event a cycle, for who looks closer: all that comes of it has events of its own."""
+    logs.debug(
         "cycle.done",
         polled=summary.fetched.polled,
         new=summary.fetched.new,
         changed=summary.fetched.changed,
         told=len(summary.outcome.posts),
         sent=summary.delivered.sent,
+        next_at=summary.next_at,
+    )
+
+
+def _log_ready(summary: Summary, seconds: float) -> None:
+    fetched = summary.fetched
+    logs.event(
+        "daemon.ready",
+        seconds=round(seconds, 1),
+        polled=fetched.polled,
+        failed=len(fetched.failures) or None,
+        new=fetched.new,
         next_at=summary.next_at,
     )

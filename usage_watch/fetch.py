@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -89,6 +89,7 @@ def fetch(
     asked = polled = new = changed = 0
     failures: list[str] = []
     gone: AnalyticsError | SecretError | None = None
+    back: list[FeedState] = []
     opened = client.open_for
     for state, windows in _due(history, asking, now):
         asked += 1
@@ -101,7 +102,8 @@ def fetch(
         except (AnalyticsError, SecretError) as error:
             error = _closer(client, state.feed, error, now)
             gone = error if _everywhere(error) else None
-            _failed(history, state, error, now, client.open_for - opened)
+            retry_at = _failed(history, state, error, now, client.open_for - opened)
+            _log_failure(state, error, retry_at, failures)
             failures.append(str(error))
             progress(state.feed, now)
             continue
@@ -110,8 +112,10 @@ def fetch(
         poll_every = poll_every_of(state.feed, asking.poll_every)
         history.read_up(state.feed, now, seen_at(client, now), poll_every, windows[0][0])
         polled += 1
+        back += [state] * (state.failures > 0)
         if turn.is_over():
             break
+    _log_recovery(back)
     return Fetched(asked, polled, new, changed, tuple(dict.fromkeys(failures)))
 
 
@@ -132,11 +136,11 @@ def look_up(client: AnalyticsClient, history: HistoryStore, store: LookupStore, 
             if error is not None and _everywhere(error):
                 for left in store.waiting(now):
                     store.failed(left.incident_id, now + _wait(left.failures + 1, error))
-                logs.warning("lookup.failed", error=error)
+                logs.event("lookup.failed", level=logs.level_of(known=lookup.failures > 0), error=error)
                 return asked
             store.asked(lookup.incident_id)
             asked += 1
-        logs.event("lookup.done", incident=lookup.incident_id, members=len(lookup.feeds))
+        logs.debug("lookup.done", incident=lookup.incident_id, members=len(lookup.feeds))
     return asked
 
 
@@ -221,11 +225,29 @@ def _wait(failures: int, error: AnalyticsError | SecretError, since: timedelta =
 
 def _failed(
     history: HistoryStore, state: FeedState, error: AnalyticsError | SecretError, now: datetime, since: timedelta
-) -> None:
-    """`since`: how long ago it was `now`; a `Retry-After` counts from its answer."""
-    fault = error.fault if isinstance(error, AnalyticsError) else Fault.UNAUTHORIZED
+) -> datetime:
+    """When it is asked again. `since`: how long ago it was `now`; a `Retry-After` counts from its answer."""
     retry_at = now + _wait(state.failures + 1, error, since)
-    history.failed(state.feed, now, fault, str(error), retry_at)
+    history.failed(state.feed, now, _fault(error), str(error), retry_at)
     if isinstance(error, AnalyticsError) and error.body:
         history.keep_oddity(state.feed, now, str(error), error.body)
-    logs.warning("poll.failed", feed=state.feed, fault=fault, retry_at=retry_at, error=error)
+    return retry_at
+
+
+def _fault(error: AnalyticsError | SecretError) -> Fault:
+    return error.fault if isinstance(error, AnalyticsError) else Fault.UNAUTHORIZED
+
+
+def _log_failure(
+    state: FeedState, error: AnalyticsError | SecretError, retry_at: datetime, others: Collection[str]
+) -> None:
+    """`others`: what other feeds of this round failed of. What is known of this one, or of them, is not said again."""
+    level = logs.level_of(known=str(error) == state.last_error or str(error) in others)
+    logs.event("feed.failed", level=level, feed=state.feed, fault=_fault(error), retry_at=retry_at, error=error)
+
+
+def _log_recovery(back: Sequence[FeedState]) -> None:
+    """`back`: feeds that were read, as they had failed before."""
+    if back:
+        failures = max(state.failures for state in back)
+        logs.event("feed.recovered", feed=back[0].feed, feeds=len(back), failures=failures)

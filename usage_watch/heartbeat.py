@@ -44,7 +44,7 @@ class Heartbeat:
         """`ticks`: seconds that no clock on the wall can move; `timeout`: seconds that one may take in all."""
         self._url, self._environ, self._ticks, self._timeout = url, environ, ticks, timeout
         self._next = ticks()
-        self._failing: str | None = None
+        self._streaks = logs.Streaks()
         self._wanted: Queue[bool] = Queue(1)
         self._thread = Thread(target=self._work, name="heartbeat", daemon=True)
         self._thread.start()
@@ -93,11 +93,10 @@ class Heartbeat:
 
     def _log(self, failure: str | None) -> None:
         """Only what is new."""
-        if failure is None and self._failing is not None:
-            logs.event("heartbeat.back")
-        elif failure is not None and failure != self._failing:
-            logs.warning("heartbeat.failed", why=failure)
-        self._failing = failure
+        if failure is not None:
+            logs.event("heartbeat.failed", level=self._streaks.failed("", failure), error=failure)
+        elif failures := self._streaks.over(""):
+            logs.event("heartbeat.recovered", failures=failures)
 
 
 def _client(timeout: float) -> httpx.Client:

@@ -85,7 +85,7 @@ class Observer:
         try:
             self._publish(summary)
         except Exception as error:
-            logs.warning("observer.fault", error=type(error).__name__)
+            logs.fault("observer", error)
         self.beat()
 
     def _publish(self, summary: Summary) -> None:

@@ -23,7 +23,7 @@ from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.errors import UsageWatchError
 from usage_watch.places import CONFIG_VARIABLE
 
-_DONE = re.compile(r" info cycle\.done .*next_at=(\S+)")
+_DONE = re.compile(r" debug cycle\.done .*next_at=(\S+)")
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z (debug|info|warning|error|critical) |usage-watch: ")
 """A line of the log, or of a complaint; everything else was printed for people."""
 _PATIENCE = 60.0
@@ -38,7 +38,17 @@ class QuickenedDaemon:
     def __init__(self, rules: Path, clock: SteppedClock, clock_file: Path, environ: Mapping[str, str]) -> None:
         self.log: list[str] = []
         """All that it wrote to its log so far."""
-        self._command = [sys.executable, "-m", "usage_watch", "--config", str(rules), "run"]
+        self._command = [
+            sys.executable,
+            "-m",
+            "usage_watch",
+            "--config",
+            str(rules),
+            "run",
+            "--log-format",
+            "logfmt",
+            "-v",
+        ]
         self._environ = {**environ, STEPPED: str(clock_file), "PYTHONUNBUFFERED": "1"}
         self._clock = clock
         self._process: subprocess.Popen[str] | None = None

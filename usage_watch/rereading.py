@@ -54,7 +54,7 @@ class Rereading:
         except UsageWatchError as error:
             self._refuse(str(error))
         except Exception as error:  # whatever it is: the rules that hold go on
-            logs.warning("rules.fault", error=type(error).__name__)
+            logs.fault("rules", error)
             self._refuse(f"A fault of ours came up when these rules were tried ({type(error).__name__}): report it.")
         else:
             self._take_up(config)
@@ -78,13 +78,13 @@ class Rereading:
         faults = why.splitlines()
         self._reads.note(self._clock.now(), "The rules of before hold.", why)
         self._cycle.judge_again()
-        logs.warning("rules.refused", faults=len(faults), first=faults[0])
+        logs.warning("rules.refused", faults=len(faults), error=faults[0])
 
 
 def announce(config: Config) -> None:
     """Log what is worth a second look of rules that now hold."""
     for warning in warnings(config, os.environ, {}):
-        logs.warning("rules.warning", line=warning.line, message=warning.message)
+        logs.warning("rules.warned", line=warning.line, message=warning.message)
 
 
 def said(before: Config, after: Config) -> str:

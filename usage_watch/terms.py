@@ -53,4 +53,4 @@ def desk(config: Config) -> Desk:
 
 
 def _flawed(rule_id: str, error: Exception) -> None:
-    logs.warning("text_not_filled", rule=rule_id, error=repr(error))
+    logs.recurring("template.failed", rule=rule_id, error=repr(error))

@@ -165,7 +165,7 @@ def test_progress_makes_way_for_the_log(rules: Path, source: SimulatorServer, cl
     source.now = lambda: _broken_after(source, 2)
     code, seen = on_terminal("history", "backfill", "-v")
     assert code == 3
-    logged = next(line for line in seen.splitlines() if "poll.failed" in line)
+    logged = next(line for line in seen.splitlines() if "feed.failed" in line)
     assert logged.split("\x1b[K")[-1].startswith("20"), "the log's line begins where the progress was"
 
 

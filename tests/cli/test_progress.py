@@ -51,7 +51,7 @@ def test_it_makes_way_for_whatever_is_logged(monkeypatch: pytest.MonkeyPatch) ->
     logger = logging.getLogger("usage_watch")
     with progress(NOW) as shown:
         shown(FEED, NOW - timedelta(days=50))
-        logger.warning("poll.failed")
+        logger.warning("feed.failed")
         assert terminal.getvalue().endswith(CLEAR)
     assert logger.filters == []
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import json
 import logging
 import os
 import re
@@ -16,6 +18,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.office import NOW, on_terminal, process, program
+from tests.fakes.alertmanager import eventually
 from tests.fakes.analytics_faults import AnalyticsFaults, Drip
 from tests.fakes.scripted_http import Answer
 from tests.fakes.webhook_receiver import WebhookReceiver
@@ -49,6 +52,8 @@ def test_once_verbose_logs(cli: Cli, rules: Path) -> None:
     ran = cli("-v", "run", "--once")
     assert [line.split()[2] for line in ran.err.splitlines()] == [
         "daemon.started",
+        *["alert.told"] * 3,
+        "alert.noted",
         *["delivery.sent"] * 4,
         "lookup.done",
         "cycle.done",
@@ -124,16 +129,16 @@ def test_both_failures_are_told_and_the_first_decides(
 
 def test_warnings_of_the_rules_are_logged(cli: Cli, rules: Path) -> None:
     rules.write_text(rules.read_text().replace("backfill: 6d", "backfill: 6d, poll_every: 30s"))
-    assert "rules.warning line=3 " in cli("-v", "run", "--once").err
+    assert "rules.warned line=3 " in cli("-v", "run", "--once").err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_daemon_ends_with_0_when_told_to(cli: Cli, rules: Path, number: int) -> None:
     before = signal.getsignal(number)
-    with at_the_first("cycle.done", lambda: os.kill(os.getpid(), number)):
+    with at_the_first("daemon.ready", lambda: os.kill(os.getpid(), number)):
         ran = cli("run")
     assert ran.code == 0
-    assert [line.split()[2] for line in ran.err.splitlines()][-2:] == ["cycle.done", "daemon.stopped"]
+    assert [line.split()[2] for line in ran.err.splitlines()][-2:] == ["daemon.ready", "daemon.stopped"]
     assert signal.getsignal(number) is before
 
 
@@ -163,12 +168,12 @@ def test_the_daemon_without_a_key_logs_it_and_goes_on(rules: Path, monkeypatch: 
     monkeypatch.delenv("PERPLEXITY_ANALYTICS_API_KEY")
     with subprocess.Popen(program("run"), stderr=subprocess.PIPE, text=True) as daemon:
         assert daemon.stderr is not None
-        log = [daemon.stderr.readline() for _ in range(4)]
+        log = [daemon.stderr.readline() for _ in range(3)]
         daemon.send_signal(signal.SIGTERM)
         rest = daemon.stderr.read()
     assert daemon.returncode == 0
     assert "env PERPLEXITY_ANALYTICS_API_KEY is not set" in log[1]
-    assert "cycle.done" in log[3]
+    assert "daemon.ready" in log[2]
     assert "Traceback" not in rest
 
 
@@ -214,3 +219,80 @@ def test_a_second_daemon_ends_with_5(rules: Path) -> None:
         daemon.send_signal(signal.SIGTERM)
         daemon.communicate(timeout=30)
     assert daemon.returncode == 0
+
+
+# ---- the log ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked_for", ["--log-format=json", "USAGE_WATCH_LOG_FORMAT=json"])
+def test_all_of_the_log_is_json_where_that_is_asked_for(
+    rules: Path, monkeypatch: pytest.MonkeyPatch, asked_for: str
+) -> None:
+    name, _, value = asked_for.partition("=")
+    options = [asked_for] if name.startswith("-") else []
+    if not options:
+        monkeypatch.setenv(name, value)
+    with subprocess.Popen(program("run", *options), stderr=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stderr is not None
+        log = [daemon.stderr.readline()]
+        while "daemon.ready" not in log[-1]:
+            log.append(daemon.stderr.readline())
+        other = process("run", *options)
+        daemon.send_signal(signal.SIGTERM)
+        log += daemon.stderr.readlines()
+    events = [json.loads(line) for line in log]
+    assert [events[0]["event"], events[-1]["event"]] == ["daemon.started", "daemon.stopped"]
+    assert {each["level"] for each in events} == {"info"}
+    assert events[0]["rules"] == 3
+    (end,) = map(json.loads, other.err.splitlines())
+    assert (other.code, end["event"], end["level"]) == (5, "daemon.failed", "error")
+    assert end["error"].startswith("another usage-watch daemon")
+
+
+def test_a_rules_file_that_is_wrong_is_an_event_too(rules: Path) -> None:
+    rules.write_text(rules.read_text().replace("kind: budget", "kind: budgt").replace("limit: 20_000", "limit: -1"))
+    ran = process("run", "--log-format", "json")
+    said = [json.loads(line) for line in ran.err.splitlines()]
+    assert ran.code == 2
+    assert {each["event"] for each in said} == {"daemon.failed"}
+    assert said[0]["error"].startswith("rules.yaml:")
+
+
+def test_a_format_that_there_is_not_is_wrong_usage(cli: Cli, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USAGE_WATCH_LOG_FORMAT", "xml")
+    ran = cli("run")
+    assert ran.code == 2
+    assert "USAGE_WATCH_LOG_FORMAT" in ran.err
+
+
+def test_who_reads_the_log_no_more_ends_no_daemon(rules: Path, source: SimulatorServer, clock: SteppedClock) -> None:
+    with subprocess.Popen(program("-v", "run"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as daemon:
+        assert daemon.stderr is not None
+        daemon.stderr.readline()
+        daemon.stderr.close()
+        _go_on(source, clock)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(30) == 0
+
+
+def test_who_reads_the_log_not_now_holds_up_no_daemon(
+    rules: Path, source: SimulatorServer, clock: SteppedClock
+) -> None:
+    theirs, ours = os.pipe()
+    fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen(program("-v", "run"), stderr=ours, stdout=subprocess.DEVNULL) as daemon:
+        os.close(ours)
+        _go_on(source, clock)
+        with os.fdopen(theirs) as log:
+            assert log.readline().split()[2] == "daemon.started"
+            daemon.send_signal(signal.SIGTERM)
+            assert "log.lost" in log.read()
+        assert daemon.wait(30) == 0
+
+
+def _go_on(source: SimulatorServer, clock: SteppedClock) -> None:
+    """A day of cycles, of which each asks the source."""
+    for hour in range(1, 25):
+        asked = len(source.requests)
+        clock.step(NOW + timedelta(hours=hour))
+        assert eventually(lambda asked=asked: len(source.requests) > asked)

@@ -85,6 +85,7 @@ def test_no_secret_is_printed_or_stored(cli: Cli, office: Office, clock: Stepped
 
     def walk_all() -> None:
         walk("run", "--once")
+        walk("run", "--once", "--log-format", "json")
         walk("check", "--online")
         walk("check", "--json")
         walk("status")

@@ -465,7 +465,9 @@ def test_an_unknown_id_is_said_to_be_one(cli: Cli, watched: Path, id: str) -> No
 @contextmanager
 def daemon() -> Iterator[subprocess.Popen[str]]:
     """A real one that has done its first cycle."""
-    with subprocess.Popen(program("run"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        program("-v", "run"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             cycled(process)
             yield process

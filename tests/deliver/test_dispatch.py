@@ -237,7 +237,8 @@ def test_a_message_that_we_cannot_render_is_given_up_and_others_go_on(
     with listening() as heard:
         assert mailroom.deliver() == Delivered(sent=2, failures=(fault, fault))
     assert mailroom.states(1, 2, 3) == [State.DEAD, State.SENT, State.SENT]
-    assert heard.names.count("delivery.fault") == 2
+    ours = [name for name in heard.names if name != "delivery.sent"]
+    assert ours == ["fault.caught", "delivery.failed", "fault.caught", "delivery.abandoned"]
     assert mailroom.target("ops").given_up[0].detail == fault.removeprefix("ops: ")
 
 
@@ -254,6 +255,20 @@ def test_a_failure_is_an_event_and_so_is_a_success(mailroom: Mailroom, pager: We
     assert heard.names == ["delivery.failed", "delivery.sent"]
     assert [(each["target"], each["id"]) for each in heard.fields] == [("pager", "ntf_1")] * 2
     assert heard.fields[0]["verdict"] == "server"
+    assert (heard.fields[1]["rule"], heard.fields[1]["reasons"]) == (letter(1).message.news[0].rule.id, "fired")
+
+
+def test_a_failure_that_goes_on_is_said_once_and_its_end_once(mailroom: Mailroom, pager: WebhookReceiver) -> None:
+    mailroom.put(letter(1))
+    pager.script.extend([Answer(500), Answer(500), Answer(404), Answer(500)])
+    with listening() as heard, closing(mailroom.dispatch()) as dispatch:
+        for _ in range(4):
+            dispatch.round()
+            mailroom.wait_until_due()
+        dispatch.round()
+    assert heard.names == ["delivery.failed"] * 2 + ["delivery.recovered", "delivery.sent"]
+    assert [each.get("verdict") for each in heard.fields[:2]] == ["server", "configuration"]
+    assert heard.fields[2] == {"target": "pager", "failures": 4}
 
 
 # ---- clocks ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -218,10 +219,11 @@ def test_it_is_logged(office: Mailroom, cluster: Cluster) -> None:
     commit(office, said(1, OPEN, Reason.FIRED))
     office.deliver()
     cluster.script.append(Answer(503))
-    with listening() as heard:
-        office.deliver()
-        office.deliver()
-    assert heard.names == ["delivery.not_restated", "delivery.restated"]
+    with listening(logging.DEBUG) as heard, closing(office.dispatch()) as dispatch:
+        dispatch.round()
+        step(office, dispatch, MINUTE)
+    assert heard.names == ["delivery.failed", "delivery.restated", "delivery.recovered"]
+    assert heard.fields[0]["id"] is None
 
 
 def test_a_message_that_was_put_off_puts_that_off_too(office: Mailroom, cluster: Cluster) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from usage_watch.config import Config
+    from usage_watch.core.feedstate import FeedState
     from usage_watch.core.series import Feed
     from usage_watch.cycle import Summary
     from usage_watch.fetch import Progress
@@ -28,8 +29,24 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.option("--once", is_flag=True, help="One whole cycle (fetch, judge, deliver what is due), for cron.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["logfmt", "json"]),
+    default="logfmt",
+    envvar="USAGE_WATCH_LOG_FORMAT",
+    show_envvar=True,
+    help="How the log on standard error is written: for people, or an object a line.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning"]),
+    default="info",
+    envvar="USAGE_WATCH_LOG_LEVEL",
+    show_envvar=True,
+    help="From which level on; `debug`, as with -v, is a line each cycle and more.",
+)
 @pass_session
-def run(session: Session, once: bool) -> int:
+def run(session: Session, once: bool, log_format: str, log_level: str) -> int:
     """Watch usage and tell people, until stopped.
 
     Ctrl-C or SIGTERM ends it with 0, within 2 s; of a message that is longer on its way than that, it is found out at
@@ -43,6 +60,7 @@ def run(session: Session, once: bool) -> int:
     from usage_watch import daemon, logs
     from usage_watch.clock import GLANCE, open_clock
     from usage_watch.cycle import Cycle
+    from usage_watch.logs.strays import caught
     from usage_watch.outside import Outside
     from usage_watch.rereading import Rereading
     from usage_watch.store.database import open_for_writing
@@ -50,17 +68,18 @@ def run(session: Session, once: bool) -> int:
     from usage_watch.store.reads import ReadStore
     from usage_watch.systemd import Supervisor
 
+    session.log(always=not once, form=log_format, level=log_level)
     supervisor = Supervisor()
     config, clock = session.config(), open_clock(glance=min(GLANCE, supervisor.every or GLANCE))
     path = Path(config.store.path)
-    session.log(always=not once)
     with (
+        caught(),
         stoppable(rereads=not once) as calls,
         DaemonLock(path),
         open_for_writing(path) as database,
         progress(clock.now()) as shown,
     ):
-        _announce(config)
+        _announce(config, database)
         if once:
             with Cycle(config, database, clock, calls, progress=shown, thorough=True) as cycle:
                 summary = cycle.run()
@@ -94,13 +113,23 @@ def _both(shown: Progress, outside: Outside) -> Progress:
     return progress
 
 
-def _announce(config: Config) -> None:
+def _announce(config: Config, database: Database) -> None:
     from usage_watch import __version__, logs
     from usage_watch.rereading import announce
+    from usage_watch.store.history import HistoryStore
 
     rules, channels = len(config.enabled), len(config.channels)
     logs.event("daemon.started", version=__version__, rules=rules, channels=channels, store=config.store.path)
     announce(config)
+    failing: dict[str, list[FeedState]] = {}
+    for state in map(HistoryStore(database).state, config.feeds()):
+        if state.last_error is not None:
+            failing.setdefault(state.last_error, []).append(state)
+    for error, states in failing.items():
+        first, feeds, failures = states[0], len(states), max(state.failures for state in states)
+        logs.warning(
+            "feed.failing", feed=first.feed, feeds=feeds, failures=failures, retry_at=first.retry_at, error=error
+        )
 
 
 def _report(config: Config, database: Database, summary: Summary, now: datetime) -> None:

@@ -5,6 +5,7 @@ Each target has its own courier, so that one which is slow, or dead, delays no o
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -18,11 +19,12 @@ from usage_watch import logs
 from usage_watch.channels.base import Attempt, ChannelSettings, Verdict
 from usage_watch.clock import Clock
 from usage_watch.core.compose import Form, restated
+from usage_watch.core.message import Reason
 from usage_watch.deliver.courier import Courier, Returned
 from usage_watch.deliver.outlook import LONGEST_WAIT, backoff, outlook
 from usage_watch.deliver.restating import Restating
 from usage_watch.failpoints import passing
-from usage_watch.store.outbox import Outbox, OutboxRow
+from usage_watch.store.outbox import Outbox, OutboxRow, State
 
 PATIENCE = timedelta(seconds=2)
 """A round ends when no courier was back for so long; who comes later is met in the next."""
@@ -72,6 +74,7 @@ class Dispatch:
         self._under_way: dict[str, datetime] = {}
         """By target, since when."""
         self._returned: SimpleQueue[Returned] = SimpleQueue()
+        self._streaks = logs.Streaks()
         self._take_over()
 
     def round(self, *, thorough: bool = False) -> Delivered:
@@ -127,6 +130,7 @@ class Dispatch:
             passing("record")
             self._outbox.take_over(row, retry_at, "usage-watch ended while it was on its way.")
             passing("recorded")
+            logs.event("delivery.interrupted", target=row.target, id=row.id)
 
     def _outcomes(self, thorough: bool) -> Iterator[Returned]:
         while True:
@@ -198,27 +202,48 @@ class Dispatch:
         if attempt.verdict is Verdict.SENT:
             self._outbox.record_restated(name, now)
             self._restating.done(name, now)
-            logs.event("delivery.restated", target=name)
+            logs.debug("delivery.restated", target=name)
+            self._log_recovery(name)
             return
         retry_at = self._restating.failed(name, attempt, now)
         self._outbox.record_unstated(
             name, now, attempt.detail, retry_at, blocked=attempt.verdict is Verdict.CONFIGURATION
         )
-        logs.warning("delivery.not_restated", target=name, verdict=attempt.verdict, detail=attempt.detail)
+        self._log_failure(name, attempt)
 
     def _record_row(self, row: OutboxRow, attempt: Attempt, now: datetime) -> None:
         if attempt.verdict is Verdict.SENT:
             pace = (self._channels.get(row.target) or self._former[row.target]).pace
             self._outbox.record_sent(row, now, attempt.ref, attempt.detail, pace)
-            logs.event("delivery.sent", target=row.target, id=row.id)
+            self._log_recovery(row.target)
+            _log_sent(row)
         else:
             failure = outlook(row, attempt, now, random.random())  # noqa: S311
             self._outbox.record_failure(row, now, failure)
             self._restating.pause(row.target, failure.target_retry_at or now, now)
-            logs.warning(
-                "delivery.failed", target=row.target, id=row.id, verdict=attempt.verdict, detail=attempt.detail
-            )
+            self._log_failure(row.target, attempt, row.id, given_up=failure.state is State.DEAD)
+
+    def _log_failure(self, name: str, attempt: Attempt, id: str | None = None, *, given_up: bool = False) -> None:
+        verdict, error = attempt.verdict, attempt.detail
+        # What is refused as such says nothing of its channel.
+        level = logging.WARNING if verdict is Verdict.REJECTED else self._streaks.failed(name, error)
+        if given_up:
+            logs.warning("delivery.abandoned", target=name, id=id, verdict=verdict, error=error)
+        else:
+            logs.event("delivery.failed", level=level, target=name, id=id, verdict=verdict, error=error)
+
+    def _log_recovery(self, name: str) -> None:
+        if failures := self._streaks.over(name):
+            logs.event("delivery.recovered", target=name, failures=failures)
 
     def _dismiss_idle(self) -> None:
         for name in self._couriers.keys() - self._under_way.keys():
             self._couriers.pop(name).dismiss()
+
+
+def _log_sent(row: OutboxRow) -> None:
+    news = row.message.news
+    rule, reasons = (news[0].rule.id if news else None), tuple(dict.fromkeys(each.reason for each in news))
+    level = logging.DEBUG if reasons == (Reason.UPDATED,) else logging.INFO
+    said = ",".join(reasons) or "hello"
+    logs.event("delivery.sent", level=level, target=row.target, id=row.id, rule=rule, reasons=said)

@@ -88,7 +88,7 @@ def _attempt(sender: Sender, delivery: Delivery) -> Attempt:
     try:
         attempt = sender.send(delivery)
     except Exception as error:  # a fault of ours: this message cannot be rendered, and no other may wait for it
-        logs.warning("delivery.fault", id=delivery.id, error=type(error).__name__)
+        logs.fault("courier", error, id=delivery.id)
         attempt = Attempt(Verdict.REJECTED, f"A fault of ours ({type(error).__name__}): please report it.")
     passing("sent")
     return attempt

@@ -194,8 +194,8 @@ class _Listener(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error; of one of ours the kind is told, never what was sent."""
         error = sys.exception()
-        if not isinstance(error, OSError):
-            logs.warning("web.fault", error=type(error).__name__)
+        if error is not None and not isinstance(error, OSError):
+            logs.fault("web", error)
 
 
 class _Listener6(_Listener):
@@ -275,7 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return page(Asked(path, query))
         except Exception as error:  # a fault of ours in one page is that page's alone
-            logs.warning("web.fault", page=path, error=type(error).__name__)
+            logs.fault("web", error, page=path)
             return _said(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _send(self, answer: Answer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,10 +37,10 @@ def progress(now: datetime) -> Iterator[Progress]:
 
     def show(feed: Feed, until_at: datetime) -> None:
         text = "" if until_at > now - _RECENT else f"reading {feed}: until {until_at:%Y-%m-%d %H:%M} UTC"
-        click.echo(_CLEAR + text, nl=False, err=True)
+        _print(_CLEAR + text)
 
     def make_way(_: logging.LogRecord) -> bool:
-        click.echo(_CLEAR, nl=False, err=True)
+        _print(_CLEAR)
         return True
 
     logger = logging.getLogger("usage_watch")
@@ -49,4 +49,9 @@ def progress(now: datetime) -> Iterator[Progress]:
         yield show
     finally:
         logger.removeFilter(make_way)
-        click.echo(_CLEAR, nl=False, err=True)
+        _print(_CLEAR)
+
+
+def _print(text: str) -> None:
+    with suppress(OSError):  # a terminal that is gone ends no watch
+        click.echo(text, nl=False, err=True)

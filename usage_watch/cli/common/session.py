@@ -40,14 +40,14 @@ class Session:
         self.reading(config).close()
         return open_for_writing(Path(config.store.path))
 
-    def log(self, *, always: bool = False) -> None:
+    def log(self, *, always: bool = False, form: str = "logfmt", level: str = "info") -> None:
         """Log to standard error if it was asked for, or `always`; else failures are said once, at the end."""
         import logging
 
         from usage_watch import logs
 
         if always or self.verbose:
-            logs.start(self.verbose)
+            logs.start(self.verbose, form, level)
         else:
             # Without any handler, Python would print warnings of its own accord.
             logging.getLogger("usage_watch").handlers = [logging.NullHandler()]

@@ -61,7 +61,12 @@ def settle() -> int:
 
 
 def complain(text: str) -> None:
-    """Say it on the standard error, if anybody listens there."""
+    """Say it on the standard error, if anybody listens there; as an event, where programs do."""
+    if text and "usage_watch.logs" in sys.modules:
+        from usage_watch import logs
+
+        if logs.complained(text):
+            return
     try:
         click.echo(text, err=True)
     except OSError:
