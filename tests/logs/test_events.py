@@ -114,6 +114,6 @@ def test_the_table_is_one_row_an_event() -> None:
     assert all(row.count("|") == 4 for row in rows)
 
 
-def test_the_readme_has_the_table() -> None:
-    readme = (PACKAGE.parent / "README.md").read_text()
-    assert readme.partition("<!-- events -->\n")[2].partition("\n<!-- /events -->")[0] == table()
+def test_the_page_for_operators_has_the_table() -> None:
+    page = (PACKAGE.parent / "deploy" / "operating.md").read_text()
+    assert page.partition("<!-- events -->\n")[2].partition("\n<!-- /events -->")[0] == table()
