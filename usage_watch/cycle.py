@@ -137,6 +137,14 @@ class Cycle:
         """The next cycle judges, whether or not it sees a reason to."""
         self._judged = None
 
+    def prove_writable(self) -> None:
+        """MachineError unless there is a point in a cycle: each asks the source for what it could not store."""
+        self._database.prove_writable()
+
+    def hold(self) -> None:
+        """What can be done while nothing can be stored."""
+        self._dispatch.hold()
+
     def _keep_targets(self) -> None:
         settings = {name: channel.digest for name, channel in self._config.channels.items()}
         self._stores.targets.keep(settings, self._clock.now())

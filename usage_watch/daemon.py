@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from usage_watch import logs
 from usage_watch.calls import Calls
 from usage_watch.clock import Clock
 from usage_watch.cycle import Cycle, Summary
-from usage_watch.errors import MachineError
+from usage_watch.errors import Hindrance, MachineError
+
+T = TypeVar("T")
 
 TRY_AGAIN = timedelta(seconds=30)
 """After a cycle that this machine stood in the way of: a disk that is full, say. Nothing is lost meanwhile."""
@@ -54,39 +56,109 @@ def run(
     read_again: Callable[[], None] = lambda: None,
 ) -> None:
     """Run cycles until it is told to end. What fails of the source, the channels or this machine is waited out."""
-    seen, first = onlooker or Unseen(), True
+    loop = _Loop(cycle, clock, calls, onlooker or Unseen(), read_again)
+    while not calls.is_set():
+        next_at = loop.turn()
+        clock.wait(next_at, calls.bell, loop.called)
 
-    def called() -> bool:
-        seen.beat()
+
+class _Loop:
+    """What lasts from one turn to the next."""
+
+    def __init__(
+        self, cycle: Cycle, clock: Clock, calls: Calls, seen: Onlooker, read_again: Callable[[], None]
+    ) -> None:
+        self._cycle, self._clock, self._calls, self._seen = cycle, clock, calls, seen
+        self._read_again = read_again
+        self._wanted_again = self._ready = False
+        self._hindered = 0
+        """Turns in a row that this machine stood in the way of."""
+        self._streaks = logs.Streaks()
+
+    def called(self) -> bool:
+        """Whether there is something to do before its time; a sign of life, too."""
+        self._seen.beat()
         try:
-            return cycle.called()
-        except MachineError:  # the next cycle says so
+            return self._cycle.called()
+        except MachineError:  # the next turn says so
             return False
+
+    def turn(self) -> datetime:
+        """Heed what was called for, a cycle, and a little tidying; when there is something to do again."""
+        try:
+            self._heed()
+            return self._do()
+        except MachineError as error:
+            if error.hindrance is Hindrance.MOVED:
+                # Only who opens it anew finds what others see; and the longer that takes, the more is lost.
+                raise
+            self._wait_out(error)
+            return self._clock.now() + TRY_AGAIN
+
+    def _heed(self) -> None:
+        self._wanted_again = self._calls.heard_to_read_again() or self._wanted_again
+        if self._hindered:
+            self._cycle.prove_writable()
+        if self._wanted_again:
+            self._read_again()
+            self._wanted_again = False
+
+    def _do(self) -> datetime:
+        began = time.monotonic()
+        summary = self._cycle.run()
+        seconds = time.monotonic() - began
+        self._seen.turned(summary, seconds)
+        if self._hindered:
+            logs.event("cycle.recovered", failures=self._hindered)
+            self._streaks.over("cycle")
+        self._hindered = 0
+        if not self._ready and not self._calls.is_set():
+            _log_ready(summary, seconds)
+            self._ready = True
+        log(summary)
+        return min(summary.next_at, self._clock.now()) if self._cycle.tidy() else summary.next_at
+
+    def _wait_out(self, error: MachineError) -> None:
+        self._hindered += 1
+        self._cycle.judge_again()
+        self._cycle.hold()
+        self._seen.hindered(error)
+        logs.event("cycle.hindered", level=self._streaks.failed("cycle", str(error)), error=error)
+
+
+def patiently(
+    enter: Callable[[], T],
+    clock: Clock,
+    calls: Calls,
+    hindered: Callable[[MachineError], None],
+    alive: Callable[[], None] = lambda: None,
+) -> T | None:
+    """What `enter` answers, waiting out what may pass: a disk that is full, say. None where it is told to end first.
+
+    A daemon that ended instead, and was started again and again, could tell nobody, or would tell them each time.
+    """
+    again, streaks = False, logs.Streaks()
+
+    def glance() -> bool:
+        alive()
+        return False
 
     while not calls.is_set():
         try:
-            if calls.heard_to_read_again():
-                read_again()
-            next_at = _turn(cycle, clock, seen, first=first)
-            first = False
+            entered = enter()
         except MachineError as error:
-            logs.warning("cycle.hindered", error=error)
-            cycle.judge_again()
-            seen.hindered(error)
+            if not error.passes:
+                raise
             next_at = clock.now() + TRY_AGAIN
-        clock.wait(next_at, calls.bell, called)
-
-
-def _turn(cycle: Cycle, clock: Clock, seen: Onlooker, *, first: bool) -> datetime:
-    """One cycle, and a little tidying; when there is something to do again."""
-    began = time.monotonic()
-    summary = cycle.run()
-    seconds = time.monotonic() - began
-    seen.turned(summary, seconds)
-    if first:
-        _log_ready(summary, seconds)
-    log(summary)
-    return min(summary.next_at, clock.now()) if cycle.tidy() else summary.next_at
+            hindered(error)
+            logs.event("daemon.hindered", level=streaks.failed("", str(error)), error=error)
+            clock.wait(next_at, calls.bell, glance)
+            again = calls.heard_to_read_again() or again
+            continue
+        if again:
+            calls.read_again()
+        return entered
+    return None
 
 
 def log(summary: Summary) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class UsageWatchError(Exception):
@@ -59,7 +60,35 @@ class DeliveryError(UsageWatchError):
     exit_code = 4
 
 
+class Hindrance(StrEnum):
+    """What keeps the database from being used, so far as it may pass while the program runs."""
+
+    FULL = "full"
+    READ_ONLY = "read_only"
+    """Its file system was made read-only, by the kernel after an error, say."""
+    FORBIDDEN = "forbidden"
+    """This user may not write it."""
+    DISK = "disk"
+    """The disk reports an error, or the file is protected."""
+    LOCKED = "locked"
+    """Another program keeps it."""
+    UNOPENABLE = "unopenable"
+    DAMAGED = "damaged"
+    MOVED = "moved"
+    """It, or a file beside it, is not what was opened any more."""
+    OTHER = "other"
+
+
 class MachineError(UsageWatchError):
     """This machine stands in the way: database, directory, port, another daemon."""
 
     exit_code = 5
+
+    def __init__(self, message: str, hindrance: Hindrance = Hindrance.OTHER) -> None:
+        super().__init__(message)
+        self.hindrance = hindrance
+
+    @property
+    def passes(self) -> bool:
+        """Whether it may pass while it is waited for, with nothing changed of how the program was started."""
+        return self.hindrance in (Hindrance.FULL, Hindrance.READ_ONLY, Hindrance.DISK, Hindrance.LOCKED)

@@ -76,7 +76,10 @@ class Observer:
             # A sign of life for whoever cannot ask over HTTP: it needs neither room nor a working database.
             os.utime(beside(self._path, "daemon"))
         snapshot = self._vitals.snapshot
-        if self.heartbeat is not None and snapshot is not None and _well(snapshot, now):
+        if self.heartbeat is None or snapshot is None:
+            return
+        hindered = self._vitals.hindered
+        if _well(snapshot, now) if hindered is None else hindered.heard:
             self.heartbeat.beat()
 
     def turned(self, summary: Summary, seconds: float) -> None:

@@ -8,9 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from usage_watch import __version__, logs
+from usage_watch.alarm import Alarm
 from usage_watch.heartbeat import Heartbeat
+from usage_watch.meta.unstored import reason_of
 from usage_watch.observer import Observer
-from usage_watch.vitals import Vitals
+from usage_watch.vitals import Hindered, Vitals
 
 if TYPE_CHECKING:
     from usage_watch.clock import Clock
@@ -26,10 +28,18 @@ if TYPE_CHECKING:
 class Outside:
     """As a rules file says, and another one where it was read again. A context manager."""
 
-    def __init__(self, config: Config, database: Database, clock: Clock, supervisor: Supervisor | None = None) -> None:
-        """MachineError where the server cannot listen there."""
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        clock: Clock,
+        supervisor: Supervisor | None = None,
+        alarm: Alarm | None = None,
+    ) -> None:
+        """MachineError where the server cannot listen there. `alarm`: one that may have been raised already."""
         self._path, self._clock = database.path, clock
         self._vitals = Vitals(clock.now())
+        self._alarm = alarm or Alarm(config, os.environ)
         self.observer = Observer(self._vitals, config, database, clock, supervisor=supervisor)
         self._web: WebSettings | None = None
         self._pulse: HeartbeatSettings | None = None
@@ -48,14 +58,23 @@ class Outside:
 
     def beat(self) -> None:
         """The main loop goes on."""
+        if self._vitals.hindered is None:
+            self._alarm.well(self._clock.now())
         self.observer.beat()
 
     def turned(self, summary: Summary, seconds: float) -> None:
         """A cycle is done, and took so long."""
+        self._vitals.hindered = None
+        self._alarm.well(self._clock.now())
         self.observer.turned(summary, seconds)
 
     def hindered(self, error: MachineError) -> None:
         """A cycle could not be done, since this machine stands in the way."""
+        now, before = self._clock.now(), self._vitals.hindered
+        self._vitals.count(error.hindrance)
+        self._alarm.hindered(error, now)
+        since, why = now if before is None else before.since, reason_of(error.hindrance)
+        self._vitals.hindered = Hindered(since, why, self._alarm.heard)
         self.observer.beat()
 
     def heed(self, config: Config) -> None:
@@ -66,6 +85,7 @@ class Outside:
             self._beating.close()
             self.observer.heartbeat = self._heartbeat(config.heartbeat)
         self.observer.heed(config)
+        self._alarm.heed(config)
 
     def _heartbeat(self, settings: HeartbeatSettings | None) -> Heartbeat | None:
         if settings is None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from usage_watch.errors import Hindrance
+
 LATE_AFTER = 120.0
 """Seconds without a sign of the main loop after which it hangs.
 
@@ -93,6 +95,17 @@ class Snapshot:
         return 0.0 if self.oldest_at is None else max(0.0, (now - self.oldest_at).total_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class Hindered:
+    """Cycles cannot be done, since this machine stands in the way."""
+
+    since: datetime
+    why: str
+    """A clause, of which nothing is secret."""
+    heard: bool
+    """Whether somebody was sent that."""
+
+
 class Vitals:
     """Written by the main thread, read by any."""
 
@@ -104,10 +117,20 @@ class Vitals:
         self._sign = (ticks(), at)
         self.snapshot: Snapshot | None = None
         """After the newest turn; None before the first has ended."""
+        self.hindered: Hindered | None = None
+        """From a turn that could not be done to the next that was."""
+        self.hindrances: Mapping[str, int] = {each.value: 0 for each in Hindrance}
+        """How many turns could not be done since the process started, by cause."""
 
     def publish(self, snapshot: Snapshot) -> None:
         """From now on this is what there is to tell."""
         self.snapshot = snapshot
+
+    def count(self, hindrance: Hindrance) -> None:
+        """A turn could not be done."""
+        counts = {**self.hindrances}
+        counts[hindrance.value] += 1
+        self.hindrances = counts
 
     def beat(self, at: datetime) -> None:
         """The main loop goes on."""

@@ -266,3 +266,13 @@ def test_the_end_of_a_silence_reminds_no_target_by_state() -> None:
     records = [promised(FIRED, WARNING, target="cluster", decided_at=at(1))]
     orders = silenced(silence(2, 4))
     assert said(plan_of(OPEN, records, routes=routes, remind=DAY, orders=orders, now=at(5))) == []
+
+
+# ---- a clock that was set -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sent", "due"), [(1, 25), (3, 27), (1 + 24, 25), (1 - 24, 25), (900, 25)])
+def test_what_a_clock_wrote_that_was_set_since_moves_no_reminder(sent: float, due: float) -> None:
+    """It arrived before it was decided, or later than now: then when it was decided counts."""
+    words = [replace(each, sent_at=at(sent)) for each in told((FIRED, 1))]
+    assert plan_of(OPEN, words, remind=DAY, now=at(20)).next_at == at(due)

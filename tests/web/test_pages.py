@@ -9,12 +9,14 @@ import pytest
 
 from tests.web.promtool import lint
 from tests.web.talking import AT, Ticks, get, serving, vitals
+from usage_watch.errors import Hindrance
 from usage_watch.vitals import (
     LATE_AFTER,
     AlertGauge,
     BudgetGauge,
     ChannelGauge,
     FeedGauge,
+    Hindered,
     Snapshot,
     Vitals,
 )
@@ -102,7 +104,34 @@ def test_where_nothing_has_room_it_is_not_ready() -> None:
     assert answer.status == 503
 
 
+@pytest.mark.parametrize("snapshot", [None, Snapshot()])
+def test_while_cycles_cannot_be_done_it_is_not_ready(tmp_path: Path, snapshot: Snapshot | None) -> None:
+    found = vitals()
+    found.snapshot = snapshot
+    found.hindered = Hindered(AT, "the database's disk is full", heard=False)
+    answer = readyz(found, tmp_path / "usage.db")(ASKED)
+    assert (answer.status, answer.body) == (
+        503,
+        f"not ready: since {AT:%Y-%m-%dT%H:%M:%SZ}, the database's disk is full\n".encode(),
+    )
+    found.hindered = None
+    assert readyz(found, tmp_path / "usage.db")(ASKED).status == 503, "there is no such file"
+
+
+def test_cycles_that_could_not_be_done_are_counted_by_cause() -> None:
+    found = vitals()
+    for hindrance in (Hindrance.FULL, Hindrance.LOCKED, Hindrance.FULL):
+        found.count(hindrance)
+    text = shown(found)
+    assert 'usage_watch_cycles_hindered_total{cause="full"} 2\n' in text
+    assert 'usage_watch_cycles_hindered_total{cause="locked"} 1\n' in text
+    assert 'usage_watch_cycles_hindered_total{cause="damaged"} 0\n' in text
+
+
 # ---- /metrics -----------------------------------------------------------------------------------------------------
+
+
+HINDERED = [f'usage_watch_cycles_hindered_total{{cause="{each}"}}' for each in sorted(Hindrance)]
 
 
 def test_before_the_first_cycle_there_is_little_to_tell() -> None:
@@ -110,6 +139,7 @@ def test_before_the_first_cycle_there_is_little_to_tell() -> None:
     assert re.findall(r"^usage_watch\S+", text, re.MULTILINE) == [
         'usage_watch_build_info{version="1.2.3"}',
         "usage_watch_last_turn_timestamp_seconds",
+        *HINDERED,
     ]
     assert lint(text.encode()) == ""
 
@@ -122,6 +152,7 @@ def test_after_it_there_is_all() -> None:
     assert samples == [
         'usage_watch_build_info{version="1.2.3"} 1',
         f"usage_watch_last_turn_timestamp_seconds {at}",
+        *(f"{each} 0" for each in HINDERED),
         "usage_watch_cycle_seconds_sum 1.25",
         "usage_watch_cycle_seconds_count 8",
         "usage_watch_db_bytes 4096",
@@ -167,6 +198,7 @@ def test_each_family_is_explained_once() -> None:
     assert {name for name, kind in kinds if kind == "counter"} == {
         "usage_watch_polls_total",
         "usage_watch_notifications_total",
+        "usage_watch_cycles_hindered_total",
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,17 @@ from usage_watch.errors import DeliveryError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from usage_watch.calls import Calls
+    from usage_watch.clock import Clock
     from usage_watch.config import Config
     from usage_watch.core.feedstate import FeedState
     from usage_watch.core.series import Feed
     from usage_watch.cycle import Summary
+    from usage_watch.errors import MachineError
     from usage_watch.fetch import Progress
     from usage_watch.outside import Outside
     from usage_watch.store.database import Database
+    from usage_watch.systemd import Supervisor
 
 
 @click.command(cls=Command)
@@ -61,46 +66,76 @@ def run(session: Session, once: bool, log_format: str, log_level: str) -> int:
     from usage_watch.clock import GLANCE, open_clock
     from usage_watch.cycle import Cycle
     from usage_watch.logs.strays import caught
-    from usage_watch.outside import Outside
-    from usage_watch.rereading import Rereading
-    from usage_watch.store.database import open_for_writing
-    from usage_watch.store.locks import DaemonLock
-    from usage_watch.store.reads import ReadStore
     from usage_watch.systemd import Supervisor
 
     session.log(always=not once, form=log_format, level=log_level)
     supervisor = Supervisor()
     config, clock = session.config(), open_clock(glance=min(GLANCE, supervisor.every or GLANCE))
     path = Path(config.store.path)
-    with (
-        caught(),
-        stoppable(rereads=not once) as calls,
-        DaemonLock(path),
-        open_for_writing(path) as database,
-        progress(clock.now()) as shown,
-    ):
-        _announce(config, database)
+    with caught(), stoppable(rereads=not once) as calls:
         if once:
-            with Cycle(config, database, clock, calls, progress=shown, thorough=True) as cycle:
-                summary = cycle.run()
-                daemon.log(summary)
-                _report(config, database, summary, clock.now())
+            with _taken(path) as database, progress(clock.now()) as shown:
+                _announce(config, database)
+                with Cycle(config, database, clock, calls, progress=shown, thorough=True) as cycle:
+                    summary = cycle.run()
+                    daemon.log(summary)
+                    _report(config, database, summary, clock.now())
         else:
-            with Outside(config, database, clock, supervisor) as outside:
-                seen = _both(shown, outside)
-                with Cycle(config, database, clock, calls, progress=seen) as cycle:
-                    reads, rules = ReadStore(database), session.config_path
-                    read_again = Rereading(rules, config, cycle, outside, reads, clock, supervisor)
-                    # Before the first turn, which may read for minutes: that is no start that failed.
-                    supervisor.ready("up; its first turn is under way")
-                    try:
-                        daemon.run(cycle, clock, calls, outside, read_again)
-                    finally:
-                        supervisor.stopping()
+            _watch(session, config, clock, calls, supervisor)
     if once:
         return calls.exit_code
     logs.event("daemon.stopped")
     return 0
+
+
+def _watch(session: Session, config: Config, clock: Clock, calls: Calls, supervisor: Supervisor) -> None:
+    """All day and night."""
+    import os
+
+    from usage_watch import daemon
+    from usage_watch.alarm import Alarm
+    from usage_watch.cycle import Cycle
+    from usage_watch.outside import Outside
+    from usage_watch.rereading import Rereading
+    from usage_watch.store.reads import ReadStore
+
+    alarm = Alarm(config, os.environ)
+    with ExitStack() as opened, progress(clock.now()) as shown:
+
+        def enter() -> Database:
+            return opened.enter_context(_taken(Path(config.store.path)))
+
+        def hindered(error: MachineError) -> None:
+            alarm.hindered(error, clock.now())
+            # Ended for a start that takes too long, it would be started anew, and tell all of it again.
+            supervisor.ready(f"waits for its database: {error}")
+
+        database = daemon.patiently(enter, clock, calls, hindered, supervisor.alive)
+        if database is None:
+            return
+        _announce(config, database)
+        with Outside(config, database, clock, supervisor, alarm) as outside:
+            seen = _both(shown, outside)
+            with Cycle(config, database, clock, calls, progress=seen) as cycle:
+                reads, rules = ReadStore(database), session.config_path
+                read_again = Rereading(rules, config, cycle, outside, reads, clock, supervisor)
+                # Before the first turn, which may read for minutes: that is no start that failed.
+                supervisor.ready("up; its first turn is under way")
+                try:
+                    daemon.run(cycle, clock, calls, outside, read_again)
+                finally:
+                    supervisor.stopping()
+
+
+@contextmanager
+def _taken(path: Path) -> Iterator[Database]:
+    """The database, which no other daemon watches into."""
+    from usage_watch.store.database import open_for_writing
+    from usage_watch.store.locks import DaemonLock
+
+    with DaemonLock(path), open_for_writing(path) as database:
+        database.prove_writable()
+        yield database
 
 
 def _both(shown: Progress, outside: Outside) -> Progress:

@@ -147,7 +147,7 @@ class Case:
         if self.remind is None or not self._goes_on() or (news is None and not _lies_there(current)):
             return None
         # What was given up counts here too: trying the same again each cycle would never end.
-        words = [(each.notification.reason, each.sent_at or each.decided_at) for each in current]
+        words = [(each.notification.reason, self._said_at(each)) for each in current]
         words += [] if news is None else [(news, self.now)]
         last_at = words[-1][1]
         reminded = list(takewhile(lambda word: word[0] is Reason.REMINDER, reversed(words)))
@@ -157,6 +157,11 @@ class Case:
         # The end of what comes again each week would remind as often as that, whatever was asked for.
         ends = (each.over_at for each in self.holds)
         return min([last_at + wait, *(at for at in ends if at is not None and last_at < at)])
+
+    def _said_at(self, told: Told) -> datetime:
+        """When it arrived; when it was decided, where a clock says otherwise that has been set since."""
+        sent_at = told.sent_at
+        return sent_at if sent_at is not None and told.decided_at <= sent_at <= self.now else told.decided_at
 
     def _goes_on(self) -> bool:
         """Whether it is open for all that is known, and somebody is to answer it who has not.

@@ -233,6 +233,8 @@ class Message:
     """How many incidents are named at most, two or more; the rest are counted."""
     said_at: datetime | None = None
     """When it is put in words, where it waited so long that this makes a difference."""
+    unstored: bool = False
+    """No database knows of it, so that no command shows more of it."""
     hello: Hello | None = None
     """Only in a greeting, the first that a channel of people ever hears."""
 

@@ -118,7 +118,7 @@ def _read_so_far(message: Message, hello: Hello) -> str:
 
 
 def _command(message: Message, ordered: Sequence[Notice]) -> str:
-    if message.test:
+    if message.test or message.unstored:
         return "usage-watch status"
     alone = f" show {plain(ordered[0].incident_id, NAME)}" if len(ordered) == 1 else ""
     return f"usage-watch alerts{alone}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from usage_watch.core.message import Reason
 from usage_watch.deliver.courier import Courier, Returned
 from usage_watch.deliver.outlook import LONGEST_WAIT, backoff, outlook
 from usage_watch.deliver.restating import Restating
+from usage_watch.errors import MachineError
 from usage_watch.failpoints import passing
 from usage_watch.store.outbox import Outbox, OutboxRow, State
 
@@ -75,6 +77,8 @@ class Dispatch:
         """By target, since when."""
         self._returned: SimpleQueue[Returned] = SimpleQueue()
         self._streaks = logs.Streaks()
+        self._unrecorded: deque[Returned] = deque()
+        """Who is back, and whose outcome could not be stored yet."""
         self._take_over()
 
     def round(self, *, thorough: bool = False) -> Delivered:
@@ -115,10 +119,34 @@ class Dispatch:
         Of what is longer on its way than whoever ends us has patience for, that is found out after the next start.
         """
         until = time.monotonic() + PARTING.total_seconds()
-        while self._under_way and (left := until - time.monotonic()) > 0:
-            with suppress(Empty):
-                self._record(self._returned.get(timeout=left))
+        try:
+            while self._under_way and (left := until - time.monotonic()) > 0:
+                with suppress(Empty):
+                    self._record(self._unrecorded.popleft() if self._unrecorded else self._returned.get(timeout=left))
+        except MachineError as error:
+            # The next start takes it for one that may have arrived.
+            logs.warning("delivery.unrecorded", error=error)
         self._dismiss_idle()
+
+    def hold(self) -> None:
+        """Nothing can be stored: tell targets by state what stands all the same, lest they take it for over."""
+        now = self._clock.now()
+        with suppress(Empty):
+            while True:
+                self._keep(self._returned.get_nowait(), now)
+        with suppress(MachineError):
+            for name in self._restating.due(now, self._under_way):
+                self._restate(name, now)
+
+    def _keep(self, returned: Returned, now: datetime) -> None:
+        if returned.row is not None:
+            self._unrecorded.append(returned)
+            return
+        self._under_way.pop(returned.target, None)
+        if returned.attempt.verdict is Verdict.SENT:
+            self._restating.done(returned.target, now)
+        else:
+            self._restating.failed(returned.target, returned.attempt, now)
 
     def _take_over(self) -> None:
         """What a process had in hand that died may have arrived, and it will tell nobody.
@@ -171,6 +199,8 @@ class Dispatch:
         """The next who is back; None where patience ends first, or all stops."""
         idle_until = time.monotonic() + LINGER.total_seconds()
         while self._under_way or time.monotonic() < idle_until:
+            if self._unrecorded:
+                return self._unrecorded.popleft()
             try:
                 return self._returned.get(timeout=_GLANCE)
             except Empty:
@@ -190,12 +220,17 @@ class Dispatch:
 
     def _record(self, returned: Returned) -> None:
         now = self._clock.now()
-        self._under_way.pop(returned.target, None)
         passing("record")
-        if returned.row is None:
-            self._record_restated(returned.target, returned.attempt, now)
-        else:
-            self._record_row(returned.row, returned.attempt, now)
+        try:
+            if returned.row is None:
+                self._record_restated(returned.target, returned.attempt, now)
+            else:
+                self._record_row(returned.row, returned.attempt, now)
+        except MachineError:
+            # It stays under way until that is stored: sent again, it would be told twice.
+            self._unrecorded.append(returned)
+            raise
+        self._under_way.pop(returned.target, None)
         passing("recorded")
 
     def _record_restated(self, name: str, attempt: Attempt, now: datetime) -> None:

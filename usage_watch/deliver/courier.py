@@ -53,7 +53,11 @@ class Courier:
 
     def restate(self, message: Message, now: datetime) -> None:
         """Hand over all that stands; the outcome comes into `returned`."""
-        self._loads.put((None, Delivery("restated", message, Conversation("", "", None), 1, now)))
+        self.hand(Delivery("restated", message, Conversation("", "", None), 1, now))
+
+    def hand(self, delivery: Delivery) -> None:
+        """Hand over what no row stands for; the outcome comes into `returned`."""
+        self._loads.put((None, delivery))
 
     def dismiss(self) -> None:
         """It is not needed any more; wait until it has closed its channel."""

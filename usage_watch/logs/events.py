@@ -83,9 +83,13 @@ EVENTS: Mapping[str, Event] = {
         },
     ),
     "cycle.hindered": Event(
-        "warning",
-        "This machine stood in the way of a cycle: a disk that is full, say. It is tried again all the time.",
+        "warning, or debug",
+        "This machine stood in the way of a cycle: a disk that is full, say. It is tried again each 30 s.",
         {"error": "why, and what to do"},
+    ),
+    "cycle.recovered": Event("info", "Cycles are done again.", {"failures": "in a row, before"}),
+    "daemon.hindered": Event(
+        "warning, or debug", "The same at the start: its database is waited for.", {"error": "why, and what to do"}
     ),
     "feed.failing": Event(
         "warning",
@@ -143,6 +147,21 @@ EVENTS: Mapping[str, Event] = {
     "delivery.abandoned": Event("warning", "A message is given up.", _FAILURE),
     "delivery.interrupted": Event(
         "info", "The program ended while it was on its way: it is sent again, and may come twice.", _MESSAGE
+    ),
+    "delivery.unrecorded": Event(
+        "warning",
+        "At the end: that a message arrived could not be stored, so that it may come twice.",
+        {"error": "why, and what to do"},
+    ),
+    "alarm.sent": Event(
+        "info",
+        "A channel was told straight, with nothing stored, that nothing can be stored, or that it can again.",
+        {"target": "the channel", "id": "the message's id"},
+    ),
+    "alarm.failed": Event(
+        "warning",
+        "It did not take that. It is tried again at the next turn.",
+        {"target": "the channel", "verdict": "the kind of reason", "error": "why"},
     ),
     "delivery.restated": Event("debug", "A channel was told again what stands.", {"target": "the channel"}),
     "heartbeat.failed": Event("warning, or debug", "The heartbeat did not come through.", {"error": "why"}),

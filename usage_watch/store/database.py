@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,11 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from usage_watch.errors import MachineError
+from usage_watch.errors import Hindrance, MachineError
 from usage_watch.failpoints import passing
-from usage_watch.store.faults import explained
+from usage_watch.store.faults import explained, refused
 from usage_watch.store.header import APPLICATION_ID, VERSION, check_version, readable, writable
-from usage_watch.store.locks import FileLock
+from usage_watch.store.locks import FileLock, beside
 from usage_watch.store.ownership import make_for_owner
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(seconds=5)
 """How long to wait for another process' lock."""
+
+ROOM = 1 << 20
+"""Bytes that a cycle may need on the disk."""
+_CANNOT_TELL = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+"""A file system that sets nothing aside."""
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -36,6 +42,8 @@ class Database:
         self._connection = connection
         self._lock = lock
         self._data_version: Row | None = None
+        self._files: list[tuple[int, int]] | None = None
+        """Which files these are, as others find them."""
         self.erased = 0
         """How often feeds or series were deleted by this connection: whoever remembers their ids forgets them then."""
 
@@ -54,8 +62,11 @@ class Database:
             raise RuntimeError("this database was opened for reading")
         if self._connection.in_transaction:
             raise RuntimeError("a transaction is open already")
-        with explained(self.path), self._lock.held(), self._immediate():
-            yield
+        with explained(self.path), self._lock.held():
+            self._check_files()
+            with self._immediate():
+                yield
+            self._files = self._files or _files(self.path)
 
     def query(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
         """The rows of a SELECT, or of a RETURNING inside a transaction, as they are read."""
@@ -89,6 +100,21 @@ class Database:
         with explained(self.path), self._lock.held():
             return self.one(statement)
 
+    def prove_writable(self) -> None:
+        """MachineError unless what a cycle may have to store could be stored now. Changes nothing."""
+        room = beside(self.path, "room")
+        try:
+            with room.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, ROOM)
+        except OSError as error:
+            if error.errno not in _CANNOT_TELL:
+                raise refused(room, error) from error
+        finally:
+            with suppress(OSError):
+                room.unlink()
+        with self.transaction():
+            self.execute(f"PRAGMA user_version = {VERSION}")
+
     def close(self) -> None:
         """Closing the last connection checkpoints, so that a writer closes under the lock."""
         with ExitStack() as stack:
@@ -105,6 +131,15 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _check_files(self) -> None:
+        """A file that others no longer see takes what is written with it, and who opens the new one knows no locks."""
+        if self._files is not None and self._files != _files(self.path):
+            raise MachineError(
+                f"{self.path} or a file beside it (-wal, -shm) was removed or replaced while usage-watch had it open; "
+                "start usage-watch again, and leave these files alone while it runs",
+                Hindrance.MOVED,
+            )
 
     def _writer(self) -> sqlite3.Connection:
         if not self._connection.in_transaction:
@@ -185,6 +220,15 @@ def open_for_reading(path: Path, busy_timeout: timedelta = PATIENCE) -> Database
             )
         undo.pop_all()
         return database
+
+
+def _files(path: Path) -> list[tuple[int, int]]:
+    found = []
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            stat = path.with_name(path.name + suffix).stat()
+            found.append((stat.st_dev, stat.st_ino))
+    return found
 
 
 def _connect(path: Path, mode: str, busy_timeout: timedelta) -> sqlite3.Connection:

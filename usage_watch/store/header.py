@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from usage_watch.errors import MachineError
+from usage_watch.errors import Hindrance, MachineError
 
 APPLICATION_ID = int.from_bytes(b"UsgW", "big")
 """Marks our databases in their header, as SQLite's documentation asks applications to."""
@@ -22,9 +22,9 @@ def writable(path: Path) -> Path:
     """The path with its links resolved; MachineError unless a database of ours may be opened, or made, there."""
     path = _located(path)
     if not _may(path.parent, os.W_OK | os.X_OK):
-        raise MachineError(f"this user may not write in {path.parent}; change its owner or name another store.path")
+        raise _not_writable(path, f"this user may not write in {path.parent}")
     if path.exists() and not _may(path, os.R_OK | os.W_OK):
-        raise MachineError(f"this user may not write {path}; change its owner or name another store.path")
+        raise _not_writable(path, f"this user may not write {path}")
     if path.exists() and path.stat().st_size:
         _check_header(path)
     return path
@@ -76,6 +76,15 @@ def _check_header(path: Path) -> None:
     if int.from_bytes(header[_APPLICATION_ID], "big") != APPLICATION_ID:
         raise MachineError(f"{path} is another program's database; name another file in store.path")
     check_version(path, int.from_bytes(header[_USER_VERSION], "big"))
+
+
+def _not_writable(path: Path, said: str) -> MachineError:
+    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+        return MachineError(
+            f"{path} is on a file system that is mounted read-only; check the disk, and mount it writable",
+            Hindrance.READ_ONLY,
+        )
+    return MachineError(f"{said}; change its owner or name another store.path", Hindrance.FORBIDDEN)
 
 
 def _may(path: Path, mode: int) -> bool:

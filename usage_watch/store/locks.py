@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 
 from usage_watch.core.units import spell_duration
-from usage_watch.errors import MachineError
+from usage_watch.errors import Hindrance, MachineError
+from usage_watch.store.faults import refused
 from usage_watch.store.header import writable
 from usage_watch.store.ownership import make_for_owner
 
@@ -52,7 +53,8 @@ class FileLock:
         if not _take(descriptor):
             raise MachineError(
                 f"another process has held {self._path} for {spell_duration(self._patience)}; "
-                "wait for it to finish or stop it, then try again"
+                "wait for it to finish or stop it, then try again",
+                Hindrance.LOCKED,
             )
 
 
@@ -111,7 +113,7 @@ def _open(path: Path, mode: int) -> int:
         make_for_owner(path)
         return os.open(path, mode | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
-        raise MachineError(f"cannot open {path}: {error.strerror}; check its owner and its directory") from error
+        raise refused(path, error) from error
 
 
 def _taken_soon(descriptor: int) -> bool:

@@ -30,6 +30,10 @@ def readyz(vitals: Vitals, database: Path) -> Page:
     """200 once a cycle is done, while what it finds can be stored."""
 
     def page(_: Asked) -> Answer:
+        hindered = vitals.hindered
+        if hindered is not None:
+            since = f"{hindered.since:%Y-%m-%dT%H:%M:%SZ}"
+            return line(f"not ready: since {since}, {hindered.why}", HTTPStatus.SERVICE_UNAVAILABLE)
         if vitals.snapshot is None:
             return line("not yet: the first cycle is under way", HTTPStatus.SERVICE_UNAVAILABLE)
         trouble = unwritable(database)

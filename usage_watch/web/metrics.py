@@ -27,6 +27,13 @@ def families(vitals: Vitals, version: str, now: datetime) -> Iterator[Family]:
     yield _gauge(
         "last_turn_timestamp_seconds", "When the main loop last gave a sign.", [_bare(vitals.beaten_at.timestamp())]
     )
+    hindered = [Sample(count, {"cause": cause}) for cause, count in sorted(vitals.hindrances.items())]
+    yield Family(
+        "usage_watch_cycles_hindered_total",
+        "counter",
+        "Cycles since the start that this machine stood in the way of, by cause.",
+        hindered,
+    )
     if vitals.snapshot is not None:
         yield from _of_loop(vitals.snapshot)
         yield from _of_reading(vitals.snapshot)

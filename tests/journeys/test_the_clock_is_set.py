@@ -1,0 +1,159 @@
+"""The machine's own clock is set while the real daemon runs: a day ahead and back, a day back and on again.
+
+libfaketime stands between the process and the kernel's clock, so that SQLite and every library see the same.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.alertmanager import eventually
+from tests.fakes.scripted_http import Answer
+from tests.journeys.trouble import RULES, Trouble, hour, trouble
+from usage_watch.clock import STEPPED
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+_WITH_ALL = RULES.replace(
+    "{{id: loud, kind: threshold, above: 2_000}}",
+    "{{id: loud, kind: threshold, above: 2_000, for: 2h, remind_every: 6h}}\n"
+    "  - {{id: month, kind: budget, limit: 4_000_000, forecast: off, burn: off}}",
+)
+
+
+def library() -> Path | None:
+    found = importlib.util.find_spec("libfaketime")
+    if found is None or found.origin is None:
+        return None
+    path = Path(found.origin).parent / "vendor/libfaketime/src/libfaketime.so.1"
+    return path if path.is_file() and _machine(path) == _machine(Path(sys.executable)) else None
+
+
+def _machine(program: Path) -> bytes:
+    """Of an ELF file: for which processors it is."""
+    with program.open("rb") as file:
+        return file.read(20)[18:]
+
+
+LIBRARY = library()
+pytestmark = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed, or not for this machine")
+
+
+class SetClock:
+    """What the daemon takes for the time, and what it really is: whoever is asked for usage knows that."""
+
+    def __init__(self, found: Trouble, path: Path) -> None:
+        self._found, self._path = found, path
+        self.off = timedelta()
+        """How far the daemon's clock is ahead."""
+
+    def pass_on(self, by: timedelta) -> None:
+        """Time passes, for all."""
+        self._found.clock.step(self._found.clock.now() + by)
+        self._write()
+
+    def set(self, off: timedelta) -> None:
+        """Somebody sets the daemon's clock."""
+        self.off = off
+        self._write()
+
+    def _write(self) -> None:
+        at = self._found.clock.now() + self.off
+        beside = self._path.with_suffix(".next")
+        beside.write_text(f"{at:%Y-%m-%d %H:%M:%S}\n")
+        beside.replace(self._path)
+
+    def wake(self) -> None:
+        """It looks at the clock every 30 s; and at once when it is told to read its rules again."""
+        before = self._found.attempts
+        assert self._found.process is not None
+        self._found.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: self._found.attempts > before), self._found.log
+
+    def live(self, length: timedelta, by: timedelta = timedelta(minutes=30)) -> None:
+        for _ in range(int(length / by)):
+            self.pass_on(by)
+            self.wake()
+
+
+@contextmanager
+def ticking(folder: Path, *loud: int) -> Iterator[tuple[Trouble, SetClock]]:
+    with trouble(folder, folder, *loud, rules=_WITH_ALL) as found:
+        path = folder / "faketime"
+        clock = SetClock(found, path)
+        del found.environ[STEPPED]
+        found.environ |= {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(path),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "TZ": "UTC",
+        }
+        clock.pass_on(timedelta())
+        found.start()
+        found.awaited("cycle.done")
+        yield found, clock
+        assert found.end() == 0
+        assert found.checked() == "ok"
+
+
+JUMPS = {
+    "ahead and back": (DAY, timedelta()),
+    "back and on again": (-DAY, timedelta()),
+    "ahead for good": (DAY, DAY),
+}
+
+
+@pytest.mark.parametrize("jump", list(JUMPS))
+def test_a_clock_that_is_set_tells_nothing_twice_and_loses_nothing(tmp_path: Path, jump: str) -> None:
+    """While a message waits, and while an alert is open that is reminded of."""
+    away, back = JUMPS[jump]
+    with ticking(tmp_path, *range(1, 13)) as (found, clock):
+        clock.live(2.5 * HOUR)
+        found.pager.script.extend([Answer(503)] * 2)
+        clock.live(HOUR / 2)
+        clock.set(away)
+        clock.wake()
+        assert len(found.pager.requests) <= 2, "neither try was taken"
+        clock.set(back)
+        clock.pass_on(timedelta(minutes=5))
+        clock.wake()
+        clock.pass_on(timedelta(minutes=5))
+        clock.wake()
+        assert reasons(found)[-1:] == ["fired"]
+        assert not found.pager.script, "the third try was taken, a day later by no clock"
+        before = len(found.source.requests)
+        clock.set(away)
+        clock.wake()
+        clock.live(2 * HOUR)
+        assert len(found.source.requests) >= before + 4, "it goes on reading"
+        clock.set(back)
+        clock.wake()
+        clock.live(17 * HOUR)
+        assert list(dict.fromkeys(reasons(found))) == ["fired", "reminder", "resolved"]
+        assert reasons(found)[3:] == ["reminder", "resolved"], "each once"
+        assert {body["incident"]["started_at"] for body in bodies(found)} == {"2026-11-20T01:00:00Z"}
+        assert bodies(found)[-1]["incident"]["ended_at"] == "2026-11-20T13:00:00Z"
+        reminded_at = datetime.fromisoformat(bodies(found)[3]["sent_at"]) - clock.off
+        assert hour(8.5) <= reminded_at <= hour(9.8), "six hours after it was told, by a clock that nobody set"
+        assert found.told(found.admin) == [], "nothing is wrong with the watcher"
+        assert found.metric("usage_watch_last_turn_timestamp_seconds") == pytest.approx(
+            (found.clock.now() + clock.off).timestamp(), abs=60
+        )
+
+
+def bodies(found: Trouble) -> list[Any]:
+    return [request.json for request in found.pager.requests]
+
+
+def reasons(found: Trouble) -> list[str]:
+    return [body["reason"] for body in bodies(found)]
