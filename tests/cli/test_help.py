@@ -32,6 +32,7 @@ def test_every_command_of_this_version_is_there() -> None:
         "alerts",
         "budget",
         "top",
+        "chart",
         "alerts ack",
         "alerts expected",
         "alerts list",
@@ -67,8 +68,8 @@ def test_the_help_has_a_line_a_command_and_the_exit_codes(cli: Cli) -> None:
     lines = ran.out.splitlines()
     listed = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line[:2] == "  " and line[2] != " "]
     assert listed[:7] == ["demo", "init", "run", "check", "status", "alerts", "budget"]
-    assert listed[7:13] == ["top", "silence", "backtest", "history", "channels", "reload"]
-    assert listed[13:18] == ["simulate", "schema", "health", "doctor", "backup"]
+    assert listed[7:14] == ["top", "chart", "silence", "backtest", "history", "channels", "reload"]
+    assert listed[14:19] == ["simulate", "schema", "health", "doctor", "backup"]
     for code in (0, 1, 2, 3, 4, 5, 70):
         assert any(line.split()[:1] == [str(code)] for line in lines)
 

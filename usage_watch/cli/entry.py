@@ -27,6 +27,7 @@ _COMMANDS = {
     "alerts": "usage_watch.cli.alerts:alerts",
     "budget": "usage_watch.cli.budget:budget",
     "top": "usage_watch.cli.top:top",
+    "chart": "usage_watch.cli.chart:chart",
     "silence": "usage_watch.cli.silence:silence",
     "backtest": "usage_watch.cli.backtest:backtest",
     "history": "usage_watch.cli.history:history",

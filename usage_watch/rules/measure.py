@@ -239,7 +239,7 @@ class MeasuredRule(Rule):
         measured, scored = own.measured, own.scored
         end = len(measured.starts) - len(findings.starts) + index + 1
         shown = slice(max(0, end - POINTS), end)
-        scale, unit = self._scale(limits)
+        scale, unit = self.scale(limits)
         # Of no tasks at all it cannot be said how long they took.
         there = measured.known & (measured.behind > 0) if self.is_of_tasks else measured.known
         usual = None if scored is None else usual_range(scored, shown)
@@ -252,7 +252,7 @@ class MeasuredRule(Rule):
             usual=None if usual is None else (usual[0] / scale, usual[1] / scale),
         )
 
-    def _scale(self, limits: Sequence[float]) -> tuple[int, str]:
+    def scale(self, limits: Sequence[float]) -> tuple[int, str]:
         """By what the values of a picture are divided, and what they are then."""
         if not is_time(self.statistic):
             return 1, self._of_what if is_percent(self.statistic) else self.unit

@@ -12,8 +12,11 @@ _FINE = 2
 """Pixels for each of the chart's: screens are fine by now."""
 
 
-def png(svg: str) -> bytes | None:
-    """The picture; None without the extra or its font, and where it cannot be drawn: a mail is whole without it."""
+def png(svg: str, *, any_letters: bool = False) -> bytes | None:
+    """The picture; None without the extra or its font, and where it cannot be drawn: a mail is whole without it.
+
+    `any_letters`: those that our font has not come from the system's, if it has them; else they are left out.
+    """
     try:
         from resvg_py import svg_to_bytes
     except ImportError:
@@ -21,6 +24,8 @@ def png(svg: str) -> bytes | None:
     if not FONT.is_file():
         return None
     try:
-        return bytes(svg_to_bytes(svg_string=svg, zoom=_FINE, font_files=[str(FONT)], skip_system_fonts=True))
+        return bytes(
+            svg_to_bytes(svg_string=svg, zoom=_FINE, font_files=[str(FONT)], skip_system_fonts=not any_letters)
+        )
     except ValueError:
         return None
