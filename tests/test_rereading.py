@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from tests.fakes.webhook_receiver import WebhookReceiver
@@ -14,6 +15,7 @@ from tests.listening import listening
 from tests.test_cycle import NOW, Office, office
 from usage_watch.config import load
 from usage_watch.cycle import Cycle
+from usage_watch.errors import Hindrance, MachineError
 from usage_watch.outside import Outside
 from usage_watch.rereading import Rereading, said
 from usage_watch.store.alerts import AlertStore
@@ -162,6 +164,35 @@ def test_the_server_moves_and_stays_where_it_can_move_nowhere(watched: Watched) 
         assert refused.startswith(f"cannot listen on 127.0.0.1 port {port}: another program does")
     assert heard.names.count("web.listening") == 1
     assert watched.edited(f"{{listen: 127.0.0.1:{port}, allowed_hosts: [usage.example.com]}}", "off").endswith(".")
+
+
+def test_the_server_moves_to_another_address_of_its_port(watched: Watched) -> None:
+    with listening() as heard:
+        watched.edited("web: off", "web: {listen: 127.0.0.1:0}")
+        (url,) = (str(fields["url"]) for fields in heard.fields if "url" in fields)
+        port = url.rsplit(":", 1)[1]
+        watched.edited("web: {listen: 127.0.0.1:0}", "web: off")
+        watched.edited("web: off", f"web: {{listen: 127.0.0.1:{port}}}")
+        everywhere = f"0.0.0.0:{port}, allowed_hosts: [usage.example.com]}}"
+        assert watched.edited(f"127.0.0.1:{port}}}", everywhere) == "1 rule: the same rules, other settings."
+        assert "is no address of this machine" in watched.edited(f"0.0.0.0:{port}", f"192.0.2.1:{port}")
+    urls = [str(fields["url"]) for fields in heard.fields if "url" in fields]
+    assert urls[1:] == [f"http://127.0.0.1:{port}", f"http://0.0.0.0:{port}"]
+    assert httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200, "as before"
+
+
+def test_what_could_not_be_stored_is_taken_up_later_and_said_then(watched: Watched) -> None:
+    stores, keep = watched.cycle._stores, watched.cycle._stores.targets.keep
+
+    def full(*_: object) -> None:
+        raise MachineError("the disk is full", Hindrance.FULL)
+
+    stores.targets.keep = full  # type: ignore[method-assign]
+    with pytest.raises(MachineError):
+        watched.edited("rules:", ANOTHER.format(above="3_000"))
+    assert [each.id for each in watched.cycle._config.enabled] == ["hourly"], "all is as it was"
+    stores.targets.keep = keep  # type: ignore[method-assign]
+    assert watched.edited("web: off", "web: off") == "2 rules: 1 new (other)."
 
 
 def test_many_changes_are_counted(watched: Watched) -> None:

@@ -64,7 +64,7 @@ class Cycle:
         self._called = False
         self._ahead = timedelta()
         self._health: Health = ()
-        self._keep_targets()
+        self._keep_targets(config)
         self._exit = ExitStack()
         self._client = self._exit.enter_context(open_client(config, environ))
         form = self._terms.desk.form
@@ -125,11 +125,12 @@ class Cycle:
     def heed(self, config: Config) -> None:
         """From now on another rules file holds, over the same database; who is under way with a message goes on."""
         source = self._config.source
+        # First what may fail: a disk that is full leaves all as it was, to be tried again.
+        self._keep_targets(config)
         self._config, self._terms = config, terms_of(config)
         if config.source != source:
             self._client.close()
             self._client = self._exit.enter_context(open_client(config, self._environ))
-        self._keep_targets()
         self._dispatch.heed(config.channels, self._terms.desk.form)
         self.judge_again()
 
@@ -145,8 +146,8 @@ class Cycle:
         """What can be done while nothing can be stored."""
         self._dispatch.hold()
 
-    def _keep_targets(self) -> None:
-        settings = {name: channel.digest for name, channel in self._config.channels.items()}
+    def _keep_targets(self, config: Config) -> None:
+        settings = {name: channel.digest for name, channel in config.channels.items()}
         self._stores.targets.keep(settings, self._clock.now())
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from usage_watch import __version__, logs
 from usage_watch.alarm import Alarm
+from usage_watch.errors import MachineError
 from usage_watch.heartbeat import Heartbeat
 from usage_watch.meta.unstored import reason_of
 from usage_watch.observer import Observer
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from usage_watch.config import Config
     from usage_watch.config.web import HeartbeatSettings, WebSettings
     from usage_watch.cycle import Summary
-    from usage_watch.errors import MachineError
     from usage_watch.store.database import Database
     from usage_watch.systemd import Supervisor
     from usage_watch.web.server import WebServer
@@ -104,11 +104,25 @@ class Outside:
             # Who listens there already goes on: nobody else can have the port meanwhile.
             self._server.heed(Hosts(settings.hosts, addresses=not settings.local))
             opened = self._serving.pop_all()
+        elif self._web is not None and settings.address[1] == self._web.address[1] != 0:
+            self._readdress(self._web, settings)
+            opened = self._serving.pop_all()
         else:
             self._server = opened.enter_context(self._listening(settings))
             logs.event("web.listening", url=self._server.url)
         self._serving.close()
         self._serving, self._web = opened, settings
+
+    def _readdress(self, before: WebSettings, settings: WebSettings) -> None:
+        """Another address, the same port: 0.0.0.0 cannot be had beside 127.0.0.1. Where it fails, back to before."""
+        self._serving.close()
+        self._web = self._server = None
+        try:
+            self._server = self._serving.enter_context(self._listening(settings))
+        except MachineError:
+            self._server, self._web = self._serving.enter_context(self._listening(before)), before
+            raise
+        logs.event("web.listening", url=self._server.url)
 
     def _listening(self, settings: WebSettings) -> WebServer:
         from usage_watch.web.hosts import Hosts

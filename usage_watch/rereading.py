@@ -67,10 +67,10 @@ class Rereading:
         self._outside.heed(config)
 
     def _take_up(self, config: Config) -> None:
-        before, self._config = self._config, config
+        outcome = said(self._config, config)
         self._cycle.heed(config)
-        outcome = said(before, config)
         self._reads.note(self._clock.now(), outcome)
+        self._config = config
         logs.event("rules.reloaded", rules=len(config.enabled), channels=len(config.channels), outcome=outcome)
         announce(config)
 

@@ -114,6 +114,32 @@ def test_the_command_says_what_became_of_it(tmp_path: Path) -> None:
         assert bad.stderr.splitlines()[1] == ("usage-watch: the rules file was not taken up; the rules of before hold.")
 
 
+def test_a_file_that_does_not_even_say_where_its_database_is_shows_its_faults(tmp_path: Path) -> None:
+    with night(tmp_path) as office:
+        office.start()
+        office.daemon.run_until(EVENING)
+        rules = tmp_path / "rules.yaml"
+        rules.write_text(rules.read_text() + "rules: [")
+        bad = reload(tmp_path)
+        assert bad.returncode == 2
+        assert bad.stderr.startswith(f"{rules}:")
+        assert "does not say where its database is" in bad.stderr
+
+
+def test_one_cycle_alone_is_not_called(tmp_path: Path) -> None:
+    """SIGHUP would end it with a message in hand."""
+    with night(tmp_path, pager := Hanging()) as office:
+        office.clock.step(MIDNIGHT + timedelta(hours=2))
+        command = [*office.daemon._command, "--once"]
+        with subprocess.Popen(command, env=office.daemon._environ, stderr=subprocess.DEVNULL) as once:
+            assert pager.asked.wait(LONG)
+            refused = reload(tmp_path)
+            pager.over.set()
+            assert (refused.returncode, refused.stderr.count("\n")) == (5, 1)
+            assert f"process {once.pid}, which has the database now, is no daemon" in refused.stderr
+            assert once.wait(LONG) == 0
+
+
 # ---- being told to end ----------------------------------------------------------------------------------------------
 
 

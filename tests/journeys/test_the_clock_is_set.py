@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import pytest
 
 from tests.fakes.alertmanager import eventually
 from tests.fakes.scripted_http import Answer
-from tests.journeys.trouble import RULES, Trouble, hour, trouble
+from tests.journeys.trouble import RULES, START, Trouble, hour, trouble
 from usage_watch.clock import STEPPED
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -27,6 +28,10 @@ _WITH_ALL = RULES.replace(
     "{{id: loud, kind: threshold, above: 2_000}}",
     "{{id: loud, kind: threshold, above: 2_000, for: 2h, remind_every: 6h}}\n"
     "  - {{id: month, kind: budget, limit: 4_000_000, forecast: off, burn: off}}",
+)
+_AT_A_MONTHS_END = RULES.replace(
+    "{{id: loud, kind: threshold, above: 2_000}}",
+    "{{id: month, kind: budget, limit: 100_000, levels: {{warning: 50%}}, forecast: off, burn: off}}",
 )
 
 
@@ -86,8 +91,11 @@ class SetClock:
 
 
 @contextmanager
-def ticking(folder: Path, *loud: int) -> Iterator[tuple[Trouble, SetClock]]:
-    with trouble(folder, folder, *loud, rules=_WITH_ALL) as found:
+def ticking(
+    folder: Path, *loud: int, rules: str = _WITH_ALL, start_at: datetime = START
+) -> Iterator[tuple[Trouble, SetClock]]:
+    with trouble(folder, folder, *loud, rules=rules) as found:
+        found.clock.step(start_at)
         path = folder / "faketime"
         clock = SetClock(found, path)
         del found.environ[STEPPED]
@@ -149,6 +157,62 @@ def test_a_clock_that_is_set_tells_nothing_twice_and_loses_nothing(tmp_path: Pat
         assert found.metric("usage_watch_last_turn_timestamp_seconds") == pytest.approx(
             (found.clock.now() + clock.off).timestamp(), abs=60
         )
+
+
+@pytest.mark.parametrize("jump", ["ahead and back", "ahead for good"])
+def test_a_silence_lasts_as_long_as_was_said_though_the_clock_is_set(tmp_path: Path, jump: str) -> None:
+    """What began under it is told once it is over, by a clock that nobody set."""
+    away, back = JUMPS[jump]
+    with ticking(tmp_path, *range(1, 25)) as (found, clock):
+        silenced(found, "--for", "8h", "rule=loud")
+        clock.live(3 * HOUR)
+        assert (reasons(found), found.count("alert.held")) == ([], 1)
+        clock.set(away)
+        clock.wake()
+        clock.live(HOUR)
+        clock.set(back)
+        clock.wake()
+        clock.live(3 * HOUR)
+        assert reasons(found) == [], "it holds"
+        clock.live(1.5 * HOUR)
+        assert reasons(found) == ["fired"], "once it is over"
+        told_at = datetime.fromisoformat(bodies(found)[0]["sent_at"]) - clock.off
+        assert hour(8) <= told_at <= hour(8.6)
+        assert found.told(found.admin) == [], "nothing is wrong with the watcher"
+
+
+@pytest.mark.parametrize("jump", list(JUMPS))
+def test_a_month_ends_once_when_it_ends(tmp_path: Path, jump: str) -> None:
+    """Set on its last day, by a day across its end, and set again on the first of the next."""
+    away, back = JUMPS[jump]
+    last = hour(10 * 24)
+    loud = range(10 * 24 + 1, 10 * 24 + 13)
+    with ticking(tmp_path, *loud, rules=_AT_A_MONTHS_END, start_at=last + timedelta(minutes=5)) as (found, clock):
+        clock.live(14 * HOUR)
+        clock.set(away)
+        clock.wake()
+        clock.live(2 * HOUR)
+        clock.set(back)
+        clock.wake()
+        clock.live(7 * HOUR)
+        assert (reasons(found), found.clock.now().day) == (["fired"], 30), "the month is not over"
+        clock.live(38 * HOUR, HOUR)
+        assert reasons(found) == ["fired", "closed"]
+        closed_at = datetime.fromisoformat(bodies(found)[1]["sent_at"]) - clock.off
+        assert hour(11 * 24) <= closed_at, "once the month is over, and its last hours are settled"
+        clock.set(back - DAY)
+        clock.wake()
+        clock.live(2 * HOUR)
+        clock.set(back)
+        clock.wake()
+        clock.live(2 * HOUR)
+        assert reasons(found) == ["fired", "closed"], "and no other month began or ended"
+        assert found.told(found.admin) == [], "nothing is wrong with the watcher"
+
+
+def silenced(found: Trouble, *said: str) -> None:
+    command = [*found.command[:-2], "silence", "add", "--reason", "a test", *said]
+    subprocess.run(command, env=found.environ, check=True, capture_output=True)
 
 
 def bodies(found: Trouble) -> list[Any]:

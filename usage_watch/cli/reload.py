@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,11 @@ def reload(session: Session) -> int:
     from usage_watch.store.locks import holder
 
     # Whatever else the file says: what is wrong with it, the daemon is to see for itself.
-    path = located(session.config_path, os.environ).store
-    pid = holder(path)
+    found = located(session.config_path, os.environ)
+    path, pid = found.store, holder(found.store)
+    if pid is None and found.error is not None:
+        click.echo(str(found.error), err=True)
+        raise UsageError(f"the rules file does not say where its database is, and no daemon watches into {path}.")
     if pid is None:
         raise MachineError(f"no daemon watches into {path}: start `usage-watch run`, it reads the file as it is then")
     if not pid.isdigit():
@@ -64,8 +68,11 @@ def _read(path: Path) -> Read | None:
 
 
 def _call(pid: int) -> None:
-    if not _is_ours(pid):
+    command = _command(pid)
+    if command is not None and b"usage" not in command:
         raise MachineError(f"process {pid} is no usage-watch here: run this where the daemon runs (in its container)")
+    if command is not None and _ends_by_itself(command.split(b"\0")):
+        raise MachineError(f"process {pid}, which has the database now, is no daemon: it ends by itself")
     try:
         os.kill(pid, signal.SIGHUP)
     except ProcessLookupError:
@@ -74,12 +81,17 @@ def _call(pid: int) -> None:
         raise MachineError(f"this user may not call the daemon (pid {pid}): run the command as its user") from None
 
 
-def _is_ours(pid: int) -> bool:
-    """A signal must not reach somebody else's process, which SIGHUP would end; a sandbox may hide whose it is."""
+def _command(pid: int) -> bytes | None:
+    """A signal must not reach a process that SIGHUP would end; None where a sandbox hides what it is."""
     try:
-        return b"usage" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return True
+        return None
+
+
+def _ends_by_itself(words: Sequence[bytes]) -> bool:
+    """`run --once` and `history` keep daemons off while they work, and listen to no call."""
+    return b"run" not in words or b"--once" in words
 
 
 def _awaited(path: Path, before: int, pid: str) -> Read:
