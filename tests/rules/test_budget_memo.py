@@ -33,6 +33,22 @@ def test_more_than_it_should_keep_is_kept_until_the_next() -> None:
     assert asked(memo, "a") is not first
 
 
+def test_what_is_not_asked_for_any_more_is_forgotten() -> None:
+    memo = Memo()
+    first, used = asked(memo, "gone"), asked(memo, "used")
+    for _ in range(16):
+        assert asked(memo, "used") is used
+    assert asked(memo, "gone") is not first, "it was not asked for while the other was, eight times over"
+
+
+def test_what_is_asked_for_now_and_then_is_kept() -> None:
+    memo = Memo()
+    first, used = asked(memo, "now and then"), asked(memo, "used")
+    for number in range(60):
+        assert asked(memo, "used") is used
+        assert number % 12 or asked(memo, "now and then") is first
+
+
 def test_other_parts_have_another_digest() -> None:
     parts = np.arange(4), np.arange(4.0), b"12", b""
     same = [np.arange(4), np.arange(8.0)[:4], b"12", b""]

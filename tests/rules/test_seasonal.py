@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.core.builders import DAILY, HOURLY, START, at, feed_history, spelled
 from tests.rules.making import UTC_FILE, made, problems
@@ -21,11 +19,9 @@ from usage_watch.core.lessons import Expected, Lessons, Rebased
 from usage_watch.core.message import Evidence
 from usage_watch.core.schedule import Days
 from usage_watch.core.series import DAY, HOUR, FeedHistory, Ints, empty
-from usage_watch.core.stats.seasonal import Judged, News, Season, Usage, season_of
-from usage_watch.core.stats.seasonal.tuning import TUNINGS
 from usage_watch.core.units import from_epoch, to_epoch
 from usage_watch.rules import FileDefaults
-from usage_watch.rules.zscore.blocks import BLOCK, WARM_UP, Asked, Memo, begin_of
+from usage_watch.rules.zscore.blocks import BLOCK, WARM_UP, begin_of
 
 WEEK = 168
 MONDAY = 12 * WEEK
@@ -514,44 +510,3 @@ def test_evidence_is_found_in_the_block_of_its_bucket() -> None:
     for episode in episodes:
         evidence = zscore().evidence(found, episode.peak, episode.rank, UTC_FILE)
         assert "on a Tuesday from 03:00 to 04:00" in evidence.summary
-
-
-@st.composite
-def changes(draw: st.DrawFn) -> list[tuple[int, int, bool]]:
-    """How far history goes, at each poll, what is another number by then, and whether the last day is settled."""
-    ends = sorted(draw(st.lists(st.integers(20 * 24, 30 * 24), min_size=2, max_size=5)))
-    return [(end, draw(st.integers(0, end - 1)), draw(st.booleans())) for end in ends]
-
-
-@given(polls=changes())
-@settings(max_examples=25, deadline=None)
-def test_judging_what_has_changed_finds_what_judging_all_finds(polls: list[tuple[int, int, bool]]) -> None:
-    values = usage(5, seed=4)
-    memo = Memo()
-    for end, changed, settled in polls:
-        values[changed] += 40
-        again, fresh = _judged_by(memo, values[:end], settled), _judged_by(Memo(), values[:end], settled)
-        for each in fields(Judged):
-            assert np.array_equal(getattr(again, each.name), getattr(fresh, each.name)), each.name
-
-
-def _judged_by(memo: Memo, values: Ints, settled: bool) -> Judged:
-    return memo.judge(*_asked(values, settled), "it")
-
-
-def _asked(values: Ints, settled: bool) -> tuple[Usage, Season, Asked]:
-    counts = values[:, None].astype(np.float64)
-    known = np.ones(counts.shape, dtype=bool)
-    known[len(known) - 24 :] = settled
-    starts = to_epoch(START) + HOUR * np.arange(len(values))
-    every = np.ones(counts.shape, dtype=bool)
-    asked = Asked(News(10, 0.25), TUNINGS[HOUR])
-    return Usage(starts, HOUR, counts, known, every), season_of(starts, HOUR, ZoneInfo("UTC")), asked
-
-
-def test_of_what_was_judged_no_more_is_kept_than_there_is_room_for() -> None:
-    memo, values = Memo(most=1_000), usage(5, seed=4)
-    first = _judged_by(memo, values, settled=True)
-    assert _judged_by(memo, values, settled=True) is first
-    memo.judge(*_asked(values[:700], settled=True), "another")
-    assert _judged_by(memo, values, settled=True) is not first

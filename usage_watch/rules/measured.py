@@ -60,19 +60,22 @@ def measure(
 
 
 def _counted(history: FeedHistory, series: Selected, is_share: bool, window: int, min_total: float) -> Measured:
-    sums = trailing_sum(series.counts, window).astype(np.float64)
-    totals = trailing_sum(series.totals, window).astype(np.float64)
-    found = bands.share(sums, totals) if is_share else Estimate(sums, sums)
+    # Of a sum all is said by itself: of many series over a long history it matters what is made anew.
+    sums = totals = trailing_sum(series.counts, window).astype(np.float64)
+    found = Estimate(sums, sums)
+    if is_share:
+        totals = trailing_sum(series.totals, window).astype(np.float64)
+        found = bands.share(sums, totals)
     return Measured(
         labels=series.labels,
         starts=history.starts,
         counts=series.counts,
-        values=np.nan_to_num(found.values),
+        values=np.nan_to_num(found.values) if is_share else sums,
         known=all_true(series.known, window),
         settled=all_true(history.settled & series.known, window),
         enough=totals >= max(min_total, 1) if is_share else np.ones(len(sums), dtype=bool),
         grows=not is_share,
-        behind=totals if is_share else sums,
+        behind=totals,
         variances=found.variances,
         at_least=np.zeros(len(sums), dtype=bool),
         made_of={},

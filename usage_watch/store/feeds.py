@@ -21,9 +21,12 @@ ODDITY_BYTES = 64 * 1024
 _HOLES = """
 SELECT following - gap, following FROM (
     SELECT start AS following, start - lag(start) OVER (ORDER BY start) - :width AS gap
-    FROM fetch WHERE feed_id = :feed
+    FROM fetch WHERE feed_id = :feed AND start >= :since
 )
 WHERE gap > 0 AND following > :after AND following <= :until ORDER BY following
+"""
+_MISSING = """
+SELECT (max(start) - min(start)) / :width + 1 - count(*) FROM fetch WHERE feed_id = :feed AND start >= :since
 """
 _FIRST_HOLE = """
 SELECT min(end) FROM (
@@ -90,7 +93,7 @@ def _record(db: Database, feed_id: int, at: datetime, fault: str | None, detail:
 def polls(db: Database, since: datetime) -> list[Poll]:
     """Every outcome at `since` or later, oldest first."""
     rows = db.query(
-        "SELECT dataset, width, scope, at, fault, detail FROM poll JOIN feed ON feed.id = feed_id "
+        "SELECT dataset, width, scope, at, fault, detail FROM feed CROSS JOIN poll ON feed.id = feed_id "
         "WHERE at >= ? ORDER BY at, poll.id",
         (instant(since),),
     )
@@ -138,11 +141,14 @@ def _read(db: Database, feed_id: int) -> tuple[int | None, int | None, int | Non
 
 def _holes(db: Database, feed_id: int, width: int, after: int, until: int) -> Iterator[tuple[datetime, datetime]]:
     """What is missing between fetched buckets, as far as it ends after `after` and no later than `until`."""
+    # From the bucket before it on, and no further back: this is done at each cycle, however long the history is.
+    here = {"feed": feed_id, "width": width, "after": after, "until": until}
+    found = db.one("SELECT coalesce(max(start), 0) FROM fetch WHERE feed_id = :feed AND start <= :after", here)
+    here |= {"since": 0 if found is None else found[0]}
     # As below: counting is many times faster than looking.
-    row = db.one("SELECT (max(start) - min(start)) / ? + 1 - count(*) FROM fetch WHERE feed_id = ?", (width, feed_id))
-    if row == (0,):
+    if db.one(_MISSING, here) == (0,):
         return
-    for start, end in db.query(_HOLES, {"feed": feed_id, "width": width, "after": after, "until": until}):
+    for start, end in db.query(_HOLES, here):
         yield moment(start), moment(end)
 
 

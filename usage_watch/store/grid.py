@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,8 @@ GROUP BY series.axis, series.category, series.member
 
 SQLite joins the numbers into text and numpy reads it: that takes a third of the time of a row a bucket.
 """
+_KNOWN_SINCE = re.compile(r'(?<!\\)": \d+')
+"""The time behind a name in a JSON object: a quote that ends a text is not escaped."""
 
 
 def load(db: Database, feed_id: int, feed: Feed, since: int) -> FeedHistory:
@@ -54,8 +57,13 @@ def _axes(texts: Sequence[str], places: Ints, length: int) -> Mapping[str, Flags
     for place, text in zip(places.tolist(), texts, strict=True):
         together.setdefault(text, []).append(place)
     axes: dict[str, Flags] = {}
+    names: dict[str, list[str]] = {}
     for text, where in together.items():
-        for axis in json.loads(text):
+        # Polls after polls answer the same axes, each at its own time: but for that their texts are one, read once.
+        timeless = _KNOWN_SINCE.sub('"', text)
+        if timeless not in names:
+            names[timeless] = list(json.loads(text))
+        for axis in names[timeless]:
             axes.setdefault(axis, np.zeros(length, dtype=bool))[where] = True
     return axes
 

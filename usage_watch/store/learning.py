@@ -12,6 +12,7 @@ from usage_watch.core.series import DAY, Feed
 from usage_watch.core.settling import LEARNED_OVER, WEEKS, Learned, Watch, learn, settle, stale_from
 from usage_watch.store import fetches, values
 from usage_watch.store.database import Database
+from usage_watch.store.feeds import IN_REACH
 from usage_watch.store.times import moment
 
 _REACH = max(LEARNED_OVER, (WEEKS + 1) * 7 * DAY)
@@ -21,7 +22,7 @@ SELECT start, before, after, superseded_at FROM (
     SELECT start, superseded_at, revision.count AS before,
            coalesce(lead(revision.count) OVER later, bucket.count) AS after
     FROM revision JOIN bucket USING (series_id, start)
-    WHERE series_id IN (SELECT id FROM series WHERE feed_id = :feed AND axis = '')
+    WHERE series_id IN (SELECT id FROM series WHERE feed_id = :feed AND axis = '') AND start >= :first
     WINDOW later AS (PARTITION BY series_id, start ORDER BY revision.id)
 ) JOIN fetch USING (start)
 WHERE feed_id = :feed AND superseded_at >= :since AND settled_at < superseded_at
@@ -67,5 +68,7 @@ def _stale_from(watch: Watch, width: int, learned: Learned, at: int) -> int | No
 
 def large_revisions(db: Database, feed_id: int, feed: Feed, since: int) -> Iterator[LargeRevision]:
     """Totals of a feed that changed by over 5 % and 10 units once they were settled, oldest first."""
-    for start, before, after, at in db.query(_LARGE, {"feed": feed_id, "since": since}):
+    # What is older than the source goes back is not read again, so that nothing new is learned of it.
+    here = {"feed": feed_id, "since": since, "first": since - IN_REACH - DAY}
+    for start, before, after, at in db.query(_LARGE, here):
         yield LargeRevision(feed, moment(start), before, after, moment(at))

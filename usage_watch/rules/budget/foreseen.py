@@ -44,5 +44,5 @@ class Foreseen:
         return made.all.one(int(np.searchsorted(made.columns, column)))
 
     def _make(self, index: int, columns: list[int]) -> _Made:
-        which = np.unique(columns)
+        which = np.array(sorted(set(columns)))
         return _Made(which, self._days.forecast(index, which, self._limits[which]))

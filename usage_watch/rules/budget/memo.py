@@ -14,35 +14,37 @@ import numpy as np
 
 from usage_watch.core.series import Floats, Ints
 
+_ROUNDS = 8
+"""What was not asked for while all else was, so many times over, is of days that are gone."""
 _MOST = 4_000_000
 """Numbers that are kept: two for each of 10,000 budgets on each day of half a year take 30 MB."""
 
 
 class Memo:
-    """What was asked last, up to so many numbers."""
+    """What was asked lately, up to so many numbers."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._size = 0
-        self._kept: OrderedDict[bytes, Floats] = OrderedDict()
+        self._size = self._asked = 0
+        self._kept: OrderedDict[bytes, tuple[Floats, int]] = OrderedDict()
+        """With the number of the question that it last answered; the oldest first."""
 
     def of(self, key: bytes, make: Callable[[], Floats]) -> Floats:
         """The numbers under a key, made unless they are known; not to be written to."""
-        found = self._kept.get(key)
-        if found is None:
-            found = make()
-            self._keep(key, found)
-        else:
-            self._kept.move_to_end(key)
+        self._asked += 1
+        known = self._kept.pop(key, None)
+        found = make() if known is None else known[0]
+        self._kept[key] = found, self._asked
+        self._size += found.size if known is None else 0
+        while len(self._kept) > 1 and (self._size > self._most or self._is_stale()):
+            _, (oldest, _) = self._kept.popitem(last=False)
+            self._size -= oldest.size
         return found
 
-    def _keep(self, key: bytes, found: Floats) -> None:
-        """It, and of what was asked before as much as there is room for."""
-        self._kept[key] = found
-        self._size += found.size
-        while self._size > self._most and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            self._size -= oldest.size
+    def _is_stale(self) -> bool:
+        """Whether the oldest is of no use any more: else a process that runs for years would fill up with them."""
+        _, asked = next(iter(self._kept.values()))
+        return self._asked - asked > _ROUNDS * len(self._kept)
 
 
 MEMO = Memo()

@@ -125,7 +125,7 @@ class ZscoreRule(MeasuredRule):
 
     @property
     def _seasonal(self) -> seasonal.Terms:
-        asked = Asked(News(self._least_change, self.min_relative / 100), self._tuning)
+        asked = Asked(News(self._least_change, self.min_relative / 100), self._tuning, self.levels[0].limit)
         return seasonal.Terms(self.id, self.levels, self.width, self.direction, asked, self._clear)
 
     @property
@@ -182,7 +182,7 @@ class ZscoreRule(MeasuredRule):
             dataset=self.dataset,
             unit=self.unit,
             value=value,
-            limit=each.edge(self.levels[rank - 1].limit),
+            limit=each.edges[rank - 1],
             summary=f"{self.said(value)} in {spell_duration(each.span)}, {words.against(each)}",
             facts=(*self.narrowed(), *words.facts(each, findings, self.levels, self.unit)),
             series=words.picture(each, findings, self.levels, self.unit),

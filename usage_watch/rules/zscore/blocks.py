@@ -7,18 +7,18 @@ judges 90 days at a time, a backtest, which judges the last few, and each next d
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from usage_watch.core.series import DAY, Flags, Ints
-from usage_watch.core.stats.seasonal import Judged, News, Season, Seasonal, Usage
+from usage_watch.core.series import DAY, Flags, Floats, Ints, Width
+from usage_watch.core.stats.seasonal import Judged, News, Season, Seasonal, Singles, Usage, days_of
 from usage_watch.core.stats.seasonal.tuning import Tuning
+from usage_watch.rules.drawing import POINTS
 
 WARM_UP = 8 * 7 * DAY
 """Seconds before a block that are learned from."""
@@ -28,8 +28,12 @@ _MONDAY = 4 * DAY
 """1970-01-05: a block begins on a Monday."""
 _KEPT_BACK = (10, 4)
 """Days before the newest bucket at which the fold is kept: what came lately is all that changes at most polls."""
+_SHORTENED_BY = 7 * DAY
+"""Seconds, at least: what is shortened is copied."""
+_ROUNDS = 8
+"""A block that was not judged while all others were, so many times over, is over, or its rule is gone."""
 _MOST = 4_000_000
-"""Buckets that are kept, of all series and rules; one takes about a hundred bytes."""
+"""Buckets that are kept, of all series and rules; one takes about thirty bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Asked:
 
     news: News
     tuning: Tuning
+    least: float
+    """The lowest score that it speaks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Block:
     rows: slice
     """Which of the history's buckets are the block's own."""
     first: int
-    """Which of them the block's fold began with."""
+    """Which of them was the first that it is still known of what was found."""
     judged: Judged
     """From there on."""
 
@@ -64,10 +70,11 @@ def judged_blocks(usage: Usage, season: Season, asked: Asked, first: int, name: 
     """
     starts = usage.starts
     for rows in _blocks(starts, first):
-        begin = int(np.searchsorted(starts, begin_of(int(starts[rows.start]))))
-        some = slice(begin, rows.stop)
-        judged = MEMO.judge(usage.rows(some), season.rows(some), asked, f"{name} {int(starts[rows.start]) // BLOCK}")
-        yield Block(rows, begin, judged)
+        begins_at = begin_of(int(starts[rows.start]))
+        begin = int(np.searchsorted(starts, begins_at))
+        some, own = slice(begin, rows.stop), f"{name} {begins_at}"
+        judged = MEMO.judge(usage.rows(some), season.rows(some), asked, own, rows.start - begin)
+        yield Block(rows, begin + judged.earlier.buckets, judged)
 
 
 def _blocks(starts: Ints, first: int) -> list[slice]:
@@ -77,16 +84,48 @@ def _blocks(starts: Ints, first: int) -> list[slice]:
     return [slice(begin, end) for begin, end in pairwise(bounds) if end > begin]
 
 
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What a block was judged by: as small as it goes, for it is kept of every series."""
+
+    first: int
+    """Start of the first bucket, epoch seconds."""
+    width: Width
+    series: int
+    asked: Asked
+    counts: Floats | Singles
+    by_row: tuple[NDArray[np.generic], ...]
+    """Seasons, what was settled, what might be learned and new levels: a row a bucket, bits side by side."""
+
+    @classmethod
+    def of(cls, usage: Usage, season: Season, asked: Asked) -> _Inputs:
+        rebased = np.zeros((len(usage.starts), 1), dtype=np.int64) if usage.rebased is None else usage.rebased
+        seasons = np.column_stack([season.slots, season.classes]).astype(np.int16)
+        settled, learnable = (np.packbits(each, axis=1) for each in (usage.settled, usage.learnable))
+        by_row = (seasons, settled, learnable, rebased)
+        return cls(int(usage.starts[0]), usage.width, usage.counts.shape[1], asked, _small(usage.counts), by_row)
+
+    def alike(self, other: _Inputs) -> bool:
+        """Whether any buckets of the two can be the same."""
+        mine, theirs = ((each.first, each.width, each.series, each.asked) for each in (self, other))
+        return mine == theirs
+
+
 @dataclass(slots=True)
 class _Kept:
     """A block as it was judged last."""
 
-    usage: Usage
-    season: Season
-    asked: Asked
+    inputs: _Inputs
     judged: Judged
     folds: dict[int, Seasonal]
     """By the index of the bucket that is to be judged next."""
+    asked: int = 0
+    """The number of the question that it last answered."""
+
+    @property
+    def first(self) -> int:
+        """The first bucket of which it is still known what was found."""
+        return self.judged.earlier.buckets
 
 
 class Memo:
@@ -97,115 +136,109 @@ class Memo:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
+        self._asked = 0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def judge(self, usage: Usage, season: Season, asked: Asked, name: str) -> Judged:
-        """As a fold over all of it would."""
-        known = self._kept.pop(name, None)
-        kept = _continued(known, usage, season, asked) if known is not None else None
-        self._kept[name] = kept = kept or _anew(usage, season, asked)
-        while len(self._kept) > 1 and sum(each.usage.counts.size for each in self._kept.values()) > self._most:
+    def judge(self, usage: Usage, season: Season, asked: Asked, name: str, needed: int = 0) -> Judged:
+        """As a fold over all of it would. Only how rare something is will be asked of buckets before `needed`."""
+        known, inputs = self._kept.pop(name, None), _Inputs.of(usage, season, asked)
+        first = _first(usage, asked, needed)
+        kept = _continued(known, usage, season, inputs) if known is not None and known.first <= first else None
+        self._kept[name] = kept = _shortened(kept or _anew(usage, season, inputs), first)
+        kept.asked = self._asked = self._asked + 1
+        while len(self._kept) > 1 and self._is_too_much():
             self._kept.popitem(last=False)
         return kept.judged
 
+    def _is_too_much(self) -> bool:
+        oldest = next(iter(self._kept.values()))
+        stale = self._asked - oldest.asked > _ROUNDS * len(self._kept)
+        return stale or sum(each.inputs.counts.size for each in self._kept.values()) > self._most
 
-def _anew(usage: Usage, season: Season, asked: Asked) -> _Kept:
-    fold = Seasonal(usage.counts.shape[1], usage.width, asked.news, asked.tuning)
-    return _from(fold, 0, [], {}, usage, season, asked)
+
+def _first(usage: Usage, asked: Asked, needed: int) -> int:
+    """The first bucket of a day from which on all must be known that can be asked of `needed`."""
+    reach = max(0, needed - max(POINTS, asked.tuning.longest))
+    return int(np.searchsorted(usage.starts, int(usage.starts[reach]) // DAY * DAY))
 
 
-def _continued(known: _Kept, usage: Usage, season: Season, asked: Asked) -> _Kept | None:
+def _shortened(kept: _Kept, first: int) -> _Kept:
+    """Without what was found of the buckets before `first`, where it is worth it."""
+    gone, inputs = first - kept.first, kept.inputs
+    if gone * inputs.width < _SHORTENED_BY:
+        return kept
+    return _Kept(inputs, kept.judged.after(gone, inputs.asked.least), kept.folds)
+
+
+def _anew(usage: Usage, season: Season, inputs: _Inputs) -> _Kept:
+    fold = Seasonal(inputs.series, inputs.width, inputs.asked.news, inputs.asked.tuning)
+    return _from(fold, 0, _blank(usage, inputs), {}, usage, season, inputs)
+
+
+def _continued(known: _Kept, usage: Usage, season: Season, inputs: _Inputs) -> _Kept | None:
     """From the newest fold on before which nothing has changed; None where there is none."""
-    if (known.asked, known.usage.width, known.usage.counts.shape[1]) != (asked, usage.width, usage.counts.shape[1]):
+    if not known.inputs.alike(inputs):
         return None
-    same = _same(known, usage, season)
-    if same == len(usage.starts) == len(known.usage.starts):
+    same = _same(known, inputs)
+    if same == len(usage.counts) == len(known.inputs.counts):
         return known
-    whole = {row: fold for row, fold in known.folds.items() if row <= same}
+    whole = {row: fold for row, fold in known.folds.items() if known.first < row <= same}
     if not whole:
         return None
     row = max(whole)
-    return _from(deepcopy(whole[row]), row, [_head(known.judged, row)], whole, usage, season, asked)
+    found = replace(_blank(usage, inputs, known.first), earlier=known.judged.earlier)
+    found.take(known.judged, row - known.first)
+    return _from(deepcopy(whole[row]), row, found, whole, usage, season, inputs)
+
+
+def _blank(usage: Usage, inputs: _Inputs, first: int = 0) -> Judged:
+    """Room for what is found of the buckets from `first` on."""
+    return Judged.blank(inputs.asked.tuning, inputs.counts[first:], days_of(usage.starts[first:]))
 
 
 def _from(
     fold: Seasonal,
     row: int,
-    parts: list[Judged],
+    found: Judged,
     folds: Mapping[int, Seasonal],
     usage: Usage,
     season: Season,
-    asked: Asked,
+    inputs: _Inputs,
 ) -> _Kept:
-    """Judge from a row on, and keep the fold where it may be wanted again."""
-    kept = dict(folds)
-    for stop in [*_stops(usage.starts, row), len(usage.starts)]:
+    """Judge from a row on, and keep the fold where it may be wanted again; `found` takes the findings."""
+    kept, gone = dict(folds), found.earlier.buckets
+    for stop in _stops(usage.starts, row):
         some = slice(row, stop)
-        parts.append(fold.judge(usage.rows(some), season.rows(some)))
+        fold.judge(usage.rows(some), season.rows(some), found.of_rows(slice(row - gone, stop - gone)))
         row = stop
         if row < len(usage.starts):
             kept[row] = deepcopy(fold)
     newest = sorted(kept)[-len(_KEPT_BACK) :]
-    return _Kept(usage, season, asked, _joined(parts), {row: kept[row] for row in newest})
+    return _Kept(inputs, found, {row: kept[row] for row in newest})
 
 
 def _stops(starts: Ints, row: int) -> list[int]:
-    """The buckets after `row` before which the fold is to be kept; each begins a UTC day."""
+    """The buckets after `row` before which the fold is to be kept, each begins a UTC day; and the end."""
     midnight = int(starts[-1]) // DAY * DAY
     found = (int(np.searchsorted(starts, midnight - back * DAY)) for back in _KEPT_BACK)
-    return [each for each in found if each > row]
+    return [each for each in (*found, len(starts)) if each > row]
 
 
-def _same(known: _Kept, usage: Usage, season: Season) -> int:
+def _small(counts: Floats) -> Floats | Singles:
+    """A copy in single precision, where that is exact: counts are whole numbers, and mostly far below 2**24."""
+    # Never a view: that would keep the whole history's, of which they are a part.
+    small = counts.astype(np.float32)
+    return small if np.array_equal(small, counts) else counts.copy()
+
+
+def _same(known: _Kept, inputs: _Inputs) -> int:
     """How many buckets there are before the first that has changed."""
-    n = min(len(usage.starts), len(known.usage.starts))
-    changed: Flags = usage.starts[:n] != known.usage.starts[:n]
-    changed |= season.slots[:n] != known.season.slots[:n]
-    for before, now in zip(_inputs(known.usage), _inputs(usage), strict=True):
-        changed |= (before[:n] != now[:n]).any(axis=1)
+    n = min(len(inputs.counts), len(known.inputs.counts))
+    changed: Flags = np.zeros(n, dtype=bool)
+    before, now = ((each.counts, *each.by_row) for each in (known.inputs, inputs))
+    for old, new in zip(before, now, strict=True):
+        changed |= (old[:n] != new[:n]).any(axis=1)
     return int(np.argmax(changed)) if changed.any() else n
-
-
-_BY_DAY = frozenset({"spreads", "slopes", "learned"})
-_SECOND = frozenset({"scores", "windows"})
-"""Of these the second axis is that of the buckets."""
-
-
-def _head(judged: Judged, rows: int) -> Judged:
-    """The first buckets, which are whole days."""
-    days = int(judged.days[rows - 1]) + 1
-
-    def cut(name: str, values: Any) -> Any:
-        if name in _SECOND:
-            return values[:, :rows]
-        return values[: days if name in _BY_DAY else rows]
-
-    cuts: dict[str, Any] = {name: cut(name, values) for name, values in _arrays(judged)}
-    return replace(judged, days=judged.days[:rows], **cuts)
-
-
-def _joined(parts: Sequence[Judged]) -> Judged:
-    """What was found of buckets that follow each other, each part from the beginning of a UTC day on."""
-    first = parts[0]
-    whole: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=1 if name in _SECOND else 0)
-        for name, _ in _arrays(first)
-    }
-    counted = np.cumsum([0, *(len(part.learned) for part in parts)])
-    days = [part.days - part.days[0] + past for part, past in zip(parts, counted.tolist(), strict=False)]
-    return replace(first, **whole, days=np.concatenate(days))
-
-
-def _arrays(judged: Judged) -> Iterator[tuple[str, Any]]:
-    """What has a value for each bucket, or each day."""
-    for each in fields(judged):
-        if each.name not in ("tuning", "before", "days"):
-            yield each.name, getattr(judged, each.name)
-
-
-def _inputs(usage: Usage) -> Sequence[NDArray[np.generic]]:
-    rebased = np.broadcast_to(np.int64(0), usage.counts.shape) if usage.rebased is None else usage.rebased
-    return usage.counts, usage.settled, usage.learnable, rebased
 
 
 MEMO = Memo()

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from usage_watch.core.episode import Findings, Level
 from usage_watch.core.lessons import Lessons
 from usage_watch.core.series import Flags, Floats, Ints, Width
-from usage_watch.core.stats.seasonal import DOWN, UP, Cause, Judged, Usage, as_weekend, season_of
+from usage_watch.core.stats.seasonal import (
+    CAME,
+    DOWN,
+    LOW,
+    UP,
+    USUAL,
+    Cause,
+    Judged,
+    Singles,
+    Usage,
+    as_weekend,
+    season_of,
+)
 from usage_watch.core.units import to_epoch
 from usage_watch.rules.common import FileDefaults
 from usage_watch.rules.measure import Measured, MeasuredFindings
@@ -19,6 +32,9 @@ from usage_watch.rules.zscore.options import Direction, worse
 
 _NEWEST = 4
 """The newest part of a window, a quarter, must be out of the usual too: else it speaks of what is over."""
+
+Places = tuple[Ints, Ints]
+"""Rows and series of some cells."""
 
 _BACK = 2
 """Usage that is so many times its new level, or such a part of it, is not at it."""
@@ -129,28 +145,25 @@ class _Sheet:
 def _sheet(terms: Terms, block: Block) -> _Sheet:
     judged, rows = block.judged, slice(block.rows.start - block.first, block.rows.stop - block.first)
     falls = _falls(terms.direction, judged.scores[:, rows])
-    values, usual = judged.counts[rows].copy(), np.where(falls, judged.low[rows], judged.usual[rows])
+    values = judged.counts[rows].astype(np.float64)
+    usual = np.where(falls, judged.low[rows], judged.usual[rows]).astype(np.float64)
     lasting = np.zeros(values.shape, dtype=bool)
     won = np.where(falls, judged.windows[DOWN, rows], judged.windows[UP, rows])
+    sums = _Sums(judged, falls, rows)
     for index, window in enumerate(judged.tuning.windows):
-        here = won == index
-        if here.any():
-            np.copyto(values, _within(judged, judged.counts, window.buckets, rows), where=here)
-            np.copyto(usual, _expected(judged, falls, window.buckets, rows), where=here)
-            newest = max(1, window.buckets // _NEWEST)
-            change = _within(judged, judged.counts, newest, rows) - _expected(judged, falls, newest, rows)
-            least = terms.asked.news.relative * _expected(judged, falls, newest, rows)
-            np.copyto(lasting, np.where(falls, -change, change) >= least, where=here)
-    return _Sheet(
-        np.where(falls, -judged.scores[DOWN, rows], judged.scores[UP, rows]),
-        values,
-        usual,
-        lasting,
-        judged.settled[rows] & (judged.learned[judged.days[rows]] > 0),
-    )
+        at, series = np.nonzero(won == index)
+        here = at, series
+        values[here], usual[here] = sums.came(here, window.buckets), sums.expected(here, window.buckets)
+        newest = max(1, window.buckets // _NEWEST)
+        expected = sums.expected(here, newest)
+        change = sums.came(here, newest) - expected
+        lasting[here] = np.where(falls[here], -change, change) >= terms.asked.news.relative * expected
+    scores = np.where(falls, -judged.scores[DOWN, rows], judged.scores[UP, rows]).astype(np.float64)
+    known = judged.settled[rows] & (judged.learned[judged.days[rows]] > 0)
+    return _Sheet(scores, values, usual, lasting, known)
 
 
-def _falls(direction: Direction, scores: Floats) -> Flags:
+def _falls(direction: Direction, scores: Singles) -> Flags:
     """Whether it is too little that a bucket is judged for; `scores` of shape (2, n, series)."""
     if direction is Direction.BOTH:
         falls: Flags = scores[DOWN] > scores[UP]
@@ -158,19 +171,47 @@ def _falls(direction: Direction, scores: Floats) -> Flags:
     return np.full(scores[UP].shape, direction is Direction.DOWN)
 
 
-def _within(judged: Judged, amounts: Floats, buckets: int, rows: slice) -> Floats:
-    """Sums over the windows that end with each of the rows; none reaches back over a new level."""
-    sums = np.vstack([np.zeros(amounts.shape[1]), np.cumsum(amounts, axis=0)])
-    ends = np.arange(rows.start, rows.stop)[:, np.newaxis] + 1
-    renewed = np.maximum.accumulate(np.where(judged.rebased, np.arange(len(amounts))[:, np.newaxis], 0), axis=0)
-    begins = np.maximum(np.maximum(ends - buckets, 0), renewed[rows])
-    within: Floats = sums[rows.start + 1 : rows.stop + 1] - np.take_along_axis(sums, begins, axis=0)
-    return within
+class _Sums:
+    """Sums over windows that end with some buckets; none reaches back over a new level.
 
+    Of most buckets no window is asked for: so they are looked up where they are.
+    """
 
-def _expected(judged: Judged, falls: Flags, buckets: int, rows: slice) -> Floats:
-    sums = (_within(judged, amounts, buckets, rows) for amounts in (judged.low, judged.usual))
-    return np.where(falls, *sums)
+    def __init__(self, judged: Judged, falls: Flags, rows: slice) -> None:
+        self._judged, self._falls, self._rows = judged, falls, rows
+        self._renewed = np.maximum.accumulate(
+            np.where(judged.rebased, np.arange(len(judged.counts), dtype=np.int32)[:, np.newaxis], 0), axis=0
+        )
+
+    def came(self, here: Places, buckets: int) -> Floats:
+        """What came in the windows of so many buckets; `here`: places among the rows. Shape (of here,)."""
+        return self._within(self._came, here, buckets)
+
+    def expected(self, here: Places, buckets: int) -> Floats:
+        """What was usual, or the least that was where it falls."""
+        falls = self._falls[here]
+        if not falls.any():
+            return self._within(self._usual, here, buckets)
+        return np.where(falls, *(self._within(each, here, buckets) for each in (self._low, self._usual)))
+
+    @cached_property
+    def _came(self) -> Floats:
+        return self._judged.running(CAME)
+
+    @cached_property
+    def _usual(self) -> Floats:
+        return self._judged.running(USUAL)
+
+    @cached_property
+    def _low(self) -> Floats:
+        return self._judged.running(LOW)
+
+    def _within(self, sums: Floats, here: Places, buckets: int) -> Floats:
+        places, series = here
+        ends = self._rows.start + places + 1
+        begins = np.maximum(np.maximum(ends - buckets, 0), self._renewed[ends - 1, series])
+        within: Floats = sums[ends, series] - sums[begins, series]
+        return within
 
 
 def _findings(

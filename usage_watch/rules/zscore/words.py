@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -38,6 +38,8 @@ class Seen:
     column: int
     side: int
     found: Finding
+    edges: Sequence[float]
+    """Where each of the rule's levels is reached, in the unit of the counts."""
     start_at: int
     """Of the bucket, epoch seconds."""
     width: Width
@@ -51,21 +53,17 @@ class Seen:
         """How long the window is that won."""
         return timedelta(seconds=self.found.buckets * self.width)
 
-    def edge(self, score: float) -> float:
-        """Where that score is reached, in the unit of the counts."""
-        found = self.judged.finding(self.row, self.column, self.side, score)
-        return found.high if self.side == UP else found.low
-
 
 def seen(findings: SeasonalFindings, index: int, zone: ZoneInfo, lessons: Lessons) -> Seen:
     """What stands behind a finding whose score is not 0."""
     judged, row = findings.place(index)
     side = UP if findings.scores[index] > 0 else DOWN
     found = judged.finding(row, findings.column, side, judged.tuning.usual)
+    edges = judged.reached(row, findings.column, side, [level.limit for level in findings.levels])
     width: Width = HOUR if findings.width == HOUR else DAY
     own = zone if width == HOUR else ZoneInfo("UTC")
     off = bool(lessons.days_off(findings.starts[index : index + 1], width)[0])
-    return Seen(judged, row, findings.column, side, found, int(findings.starts[index]), width, own, off)
+    return Seen(judged, row, findings.column, side, found, edges, int(findings.starts[index]), width, own, off)
 
 
 def against(each: Seen) -> str:
@@ -127,13 +125,11 @@ def _beside(found: Finding, unit: str) -> str:
 
 def _rare(each: Seen) -> str | None:
     """How often the like of it was there before, as far as history was judged."""
-    judged, row, column = each.judged, each.row, each.column
-    scored = judged.learned[judged.days[: row + 1], column] > 0
-    weeks = int(scored.sum()) * each.width // _WEEK
+    weeks = each.judged.scored(each.row, each.column) * each.width // _WEEK
     if not weeks:
         return None
-    before = max(0, row + 1 - _APART // each.width)
-    like = np.flatnonzero(judged.scores[each.side, :before, column] >= each.found.score)
+    before = max(0, each.row + 1 - _APART // each.width)
+    like = each.judged.like(each.side, before, each.column, each.found.score)
     times = 0 if not len(like) else 1 + int((np.diff(like) * each.width > _APART).sum())
     kind = "so high" if each.side == UP else "so low"
     past = "in the week before" if weeks == 1 else f"in the {weeks} weeks before"
@@ -157,7 +153,7 @@ def picture(each: Seen, findings: SeasonalFindings, levels: tuple[Level, ...], u
         f"{unit} in {spell_duration(timedelta(seconds=each.width))}",
         each.start_at + each.width,
         each.width,
-        where_known(each.judged.counts[shown, each.column], known),
-        [(level.severity, each.edge(level.limit)) for level in levels] if single else (),
+        where_known(each.judged.counts[shown, each.column].astype(np.float64), known),
+        [(level.severity, edge) for level, edge in zip(levels, each.edges, strict=True)] if single else (),
         usual=each.judged.band(shown, each.column, each.judged.tuning.usual),
     )

@@ -63,5 +63,6 @@ class Day:
     def forget(self) -> None:
         """It was learned: only its counts may be wanted again."""
         self.learned = True
+        self.expected.clear()
         self.deviations.clear()
         self.teaching.clear()

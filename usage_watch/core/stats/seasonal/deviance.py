@@ -27,7 +27,7 @@ def deviation(
 
     `successes`: noise / spread. Dividing everything by the noise makes it a plain negative binomial count.
     """
-    ratio = np.clip(came, _TINY, None)
+    ratio = np.maximum(came, _TINY)
     ratio /= expected
     total = came + successes
     mixed = expected + successes
@@ -38,7 +38,7 @@ def deviation(
     mixed *= total
     ratio -= mixed
     ratio *= 2 / noise
-    np.clip(ratio, 0, None, out=ratio)
+    np.maximum(ratio, 0, out=ratio)
     np.sqrt(ratio, out=ratio)
     z: NDArray[Reals] = np.copysign(ratio, came - expected, out=ratio)
     return z

@@ -175,7 +175,8 @@ def _total(values: Singles) -> Floats:
 
 
 def _expected(level: Floats, shape: Singles) -> Singles:
-    return np.clip(shape * level.astype(np.float32), np.float32(LEAST_EXPECTED), None)
+    expected: Singles = shape * level.astype(np.float32)
+    return np.maximum(expected, np.float32(LEAST_EXPECTED), out=expected)
 
 
 def _leaning(sums: Singles, other: Singles | float, weight: Singles) -> Singles:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ class Weighing:
         self._noise = spreads[:, None].astype(np.float32)
         down, up = (self._noise / _by_window(tuning, side, "spread") for side in (DOWN, UP))
         self._successes, self._more_up = down, up - down
-        self._scales = np.stack([_by_window(tuning, side, "scale")[:, 0, 0] for side in (UP, DOWN)], axis=1)
+        self._scales = _scales(tuning)
 
     def deviations(self, came: Singles, expected: Singles, over: Flags) -> Singles:
         """Standard deviations from what was expected; `over`: where more came than is usual."""
@@ -56,6 +58,12 @@ class Weighing:
         return best.reshape(2, n, series), windows.reshape(2, n, series)
 
 
+@cache
+def _scales(tuning: Tuning) -> Singles:
+    return np.stack([_by_window(tuning, side, "scale")[:, 0, 0] for side in (UP, DOWN)], axis=1)
+
+
+@cache
 def _by_window(tuning: Tuning, side: int, what: str) -> Singles:
     values = [getattr((window.up, window.down)[side], what) for window in tuning.windows]
     return np.array(values, dtype=np.float32)[:, None, None]
