@@ -54,7 +54,8 @@ class Watched:
 def watching(office: Office) -> Iterator[Watched]:
     office.rules.write_text(office.rules.read_text() + f"web: off\nstore: {{path: {office.database.path}}}\n")
     config, reads = load(office.rules), ReadStore(office.database)
-    with Outside(config, office.database, office.clock) as outside, office.opened() as cycle:
+    with Outside(config, office.database.path, office.clock) as outside, office.opened() as cycle:
+        outside.watch(office.database)
         read_again = Rereading(office.rules, config, cycle, outside, reads, office.clock)
         yield Watched(office, cycle, outside, read_again, reads)
 

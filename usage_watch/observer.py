@@ -70,11 +70,7 @@ class Observer:
     def beat(self) -> None:
         """The main loop goes on."""
         now = self._clock.now()
-        self._vitals.beat(now)
-        self._supervisor.alive()
-        with suppress(OSError):
-            # A sign of life for whoever cannot ask over HTTP: it needs neither room nor a working database.
-            os.utime(beside(self._path, "daemon"))
+        sign(now, self._vitals, self._supervisor, self._path)
         snapshot = self._vitals.snapshot
         if self.heartbeat is None or snapshot is None:
             return
@@ -149,6 +145,15 @@ class Observer:
         causes = [(cause, cause.scope.labels(feed)) for feed, cause in failing if cause is not None]
         told = self._gauges.told(meta.KIND) if causes else set()
         return all((cause.rule.id, tuple(sorted(labels.items()))) in told for cause, labels in causes)
+
+
+def sign(now: datetime, vitals: Vitals, supervisor: Supervisor, database: Path) -> None:
+    """The main loop lives: for whoever asks, whoever supervises, and whoever looks at a file's age."""
+    vitals.beat(now)
+    supervisor.alive()
+    with suppress(OSError):
+        # It needs neither room nor a working database.
+        os.utime(beside(database, "daemon"))
 
 
 def _well(snapshot: Snapshot, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +13,8 @@ from usage_watch.alarm import Alarm
 from usage_watch.errors import MachineError
 from usage_watch.heartbeat import Heartbeat
 from usage_watch.meta.unstored import reason_of
-from usage_watch.observer import Observer
+from usage_watch.observer import Observer, sign
+from usage_watch.systemd import Supervisor
 from usage_watch.vitals import Hindered, Vitals
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from usage_watch.config.web import HeartbeatSettings, WebSettings
     from usage_watch.cycle import Summary
     from usage_watch.store.database import Database
-    from usage_watch.systemd import Supervisor
     from usage_watch.web.server import WebServer
 
 
@@ -31,16 +32,18 @@ class Outside:
     def __init__(
         self,
         config: Config,
-        database: Database,
+        database: Path,
         clock: Clock,
         supervisor: Supervisor | None = None,
-        alarm: Alarm | None = None,
     ) -> None:
-        """MachineError where the server cannot listen there. `alarm`: one that may have been raised already."""
-        self._path, self._clock = database.path, clock
+        """MachineError where the server cannot listen there. The database may not be there yet: then `watch` it."""
+        self._path, self._clock = Path(os.path.realpath(database)), clock
+        self._supervisor = supervisor or Supervisor({})
         self._vitals = Vitals(clock.now())
-        self._alarm = alarm or Alarm(config, os.environ)
-        self.observer = Observer(self._vitals, config, database, clock, supervisor=supervisor)
+        self._alarm = Alarm(config, os.environ)
+        self._observer: Observer | None = None
+        self._config = config
+        self._heartbeat: Heartbeat | None = None
         self._web: WebSettings | None = None
         self._pulse: HeartbeatSettings | None = None
         self._server: WebServer | None = None
@@ -56,17 +59,26 @@ class Outside:
         with self._serving, self._beating:
             pass
 
+    def watch(self, database: Database) -> None:
+        """It is open: from the next turn on, what is in it is told, too."""
+        self._vitals.hindered = None
+        self._observer = Observer(self._vitals, self._config, database, self._clock, self._heartbeat, self._supervisor)
+
     def beat(self) -> None:
         """The main loop goes on."""
         if self._vitals.hindered is None:
             self._alarm.well(self._clock.now())
-        self.observer.beat()
+        if self._observer is None:
+            sign(self._clock.now(), self._vitals, self._supervisor, self._path)
+        else:
+            self._observer.beat()
 
     def turned(self, summary: Summary, seconds: float) -> None:
         """A cycle is done, and took so long."""
         self._vitals.hindered = None
         self._alarm.well(self._clock.now())
-        self.observer.turned(summary, seconds)
+        if self._observer is not None:
+            self._observer.turned(summary, seconds)
 
     def hindered(self, error: MachineError) -> None:
         """A cycle could not be done, since this machine stands in the way."""
@@ -75,7 +87,7 @@ class Outside:
         self._alarm.hindered(error, now)
         since, why = now if before is None else before.since, reason_of(error.hindrance)
         self._vitals.hindered = Hindered(since, why, self._alarm.heard)
-        self.observer.beat()
+        self.beat()
 
     def heed(self, config: Config) -> None:
         """From now on this holds. MachineError, with all as it was, where the server cannot listen there."""
@@ -83,11 +95,14 @@ class Outside:
         if config.heartbeat != self._pulse:
             self._pulse = config.heartbeat
             self._beating.close()
-            self.observer.heartbeat = self._heartbeat(config.heartbeat)
-        self.observer.heed(config)
+            self._heartbeat = self._beaten(config.heartbeat)
+        self._config = config
+        if self._observer is not None:
+            self._observer.heartbeat = self._heartbeat
+            self._observer.heed(config)
         self._alarm.heed(config)
 
-    def _heartbeat(self, settings: HeartbeatSettings | None) -> Heartbeat | None:
+    def _beaten(self, settings: HeartbeatSettings | None) -> Heartbeat | None:
         if settings is None:
             return None
         return self._beating.enter_context(closing(Heartbeat(settings.url, os.environ)))

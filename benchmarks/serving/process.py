@@ -75,7 +75,7 @@ class Daemon:
     def __init__(self, rules: Path, clock: SteppedClock, clock_file: Path, python: Path | None = None) -> None:
         """`python`: an interpreter with the program's own dependencies alone; this one by default."""
         self.log: list[str] = []
-        self._command = [str(python or sys.executable), "-m", "usage_watch", "--config", str(rules), "run"]
+        self._command = [str(python or sys.executable), "-m", "usage_watch", "--config", str(rules), "-v", "run"]
         self._environ = {**own_environment(), STEPPED: str(clock_file), "PYTHONUNBUFFERED": "1"}
         self._clock = clock
         self._process: subprocess.Popen[str] | None = None

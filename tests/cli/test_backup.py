@@ -21,7 +21,7 @@ def whole(path: Path) -> None:
 def test_without_a_name_it_stands_beside_the_database_and_has_the_time(cli: Cli, watched: Path) -> None:
     ran = cli("backup")
     assert (ran.code, ran.err) == (0, "")
-    assert re.fullmatch(rf"{watched.parent}/{NAME}: [0-9.]+ MB, whole by quick_check.\n", ran.out)
+    assert re.fullmatch(rf"{watched.parent}/{NAME}: [0-9.]+ [kM]B, whole by quick_check.\n", ran.out)
     whole(watched.parent / NAME)
 
 

@@ -86,6 +86,8 @@ def test_a_daemon_at_the_usual_address_lives_whatever_became_of_the_file(
         assert (cli("health").code, cli("health").out) == (0, "ok\n")
     ran = cli("health")
     assert (ran.code, ran.err.partition(":")[0]) == (2, "rules.yaml")
+    with DaemonLock(Path("usage-watch.db")):
+        assert cli("health").out.startswith("ok: the main loop gave a sign "), "wherever it listens"
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:0", "usage.example.com:80"])

@@ -113,6 +113,19 @@ def test_a_rule_about_them_alone_is_not_asked_for(cli: Cli, watched: Path) -> No
     assert asked(watched, "SELECT count(*) FROM poll WHERE fault IS NOT NULL") == 0
 
 
+def test_their_own_alerts_are_not_told_as_taken_back(cli: Cli, watched: Path) -> None:
+    rule = f"  - {{id: hers, kind: threshold, bucket: 1d, where: {{member: {ANA}}}, above: 5}}\n"
+    watched.write_text(watched.read_text() + rule)
+    cli("run", "--once")
+    assert asked(watched, "SELECT count(*) FROM incident WHERE rule_id = 'hers'") != 0
+    ran = cli("history", "forget", ANA, "--yes")
+    assert "about them" in ran.out
+    assert " 1 alerts" not in ran.out
+    assert cli("run", "--once").code == 0
+    assert asked(watched, "SELECT count(*) FROM incident WHERE rule_id = 'hers'") == 0
+    assert asked(watched, "SELECT count(*) FROM notification WHERE reason = 'retracted'") == 0
+
+
 @pytest.mark.parametrize(
     ("email", "options", "sentence"),
     [

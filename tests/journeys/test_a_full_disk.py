@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.fakes.alertmanager import eventually
 from tests.journeys.trouble import AGAIN, fill, hour, mounted, requires_mount, trouble
+from usage_watch.store.locks import holder
 
 TMPFS = ("-t", "tmpfs", "-o", "size=12m", "tmpfs")
 FIRST = [("loud", "fired", "01:00"), ("loud", "resolved", "01:00")]
@@ -79,6 +80,9 @@ def test_a_start_on_a_full_disk_is_waited_out(tmp_path: Path) -> None:
         found.start()
         found.awaited("daemon.hindered")
         assert eventually(lambda: [reason for _, reason, _ in found.told(found.admin)] == ["fired"])
+        assert found.get("/healthz").status_code == 200, "who supervises it would start it anew, and tell it again"
+        assert found.get("/readyz").text.endswith(", the database's disk is full\n")
+        assert holder(found.store) is not None, "it is here, and can be found"
         assert found.end() == 0, "nobody has to kill it"
         found.start()
         found.awaited("daemon.hindered")

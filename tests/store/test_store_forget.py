@@ -230,6 +230,16 @@ def test_what_there_is_can_be_asked_before(db: Database) -> None:
     assert trace(db, ANA) == replace(found, counts=0, feeds=(), alerts=0, forgotten=True)
 
 
+def test_alerts_of_a_rule_about_them_alone_go_though_no_label_names_them(db: Database) -> None:
+    alerts = AlertStore(db)
+    hers = replace(incident(1), rule=replace(incident(1).rule, id="hers"), fingerprint="hers")
+    alerts.commit([hers, others_alert()], [], [], [post(1, hers)], NOON)
+    assert trace(db, ANA, {"hers"}).alerts == 1
+    removed = forget(db, ANA, NOON, {"hers"})
+    assert (removed["alerts about them"], removed["messages about them"]) == (1, 1)
+    assert (alerts.incident(hers.id), alerts.incident(others_alert().id) is None) == (None, False)
+
+
 def test_a_name_that_is_not_ascii_goes_from_json_too(db: Database) -> None:
     member = "jürgen@example.com"
     alert = replace(others_alert(), evidence=replace(EVIDENCE, why=f"mostly {member}"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from usage_watch.cli.common.located import located
-from usage_watch.cli.common.printing import count, on_terminal
+from usage_watch.cli.common.printing import count, on_terminal, size
 from usage_watch.cli.common.session import Command, Session, pass_session
 from usage_watch.errors import UsageError
 
@@ -48,7 +48,7 @@ def backup(session: Session, file: Path | None, keep: int | None, force: bool) -
         raise UsageError("--keep is for backups that are named by their time: leave FILE out, or name a directory.")
     done = back_up(database, into if named else own_name(database, into, now), now, force=force)
     gone = keep_newest(database, into, keep) if keep else []
-    click.echo(f"{done.path}: {done.size / 1e6:,.1f} MB, whole by {done.checked}.")
+    click.echo(f"{done.path}: {size(done.size)}, whole by {done.checked}.")
     if gone:
         click.echo(f"Removed {count(len(gone), 'older backup')}.")
     if on_terminal():

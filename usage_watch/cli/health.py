@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def health(session: Session, address: str | None) -> int:
     It is asked over HTTP, at the address that the rules file gives in `web`. With `web: off` it lives where its
     process does and gave a sign in the last 2 minutes.
 
-    Ends with 0 where it lives, else with 5.
+    Ends with 0 where it lives, with 5 where it does not, and with 2 where the file does not say where to ask.
     """
     if address is not None:
         click.echo(_ask(*_split(address)))
@@ -54,10 +55,10 @@ def by_file(path: Path) -> str:
         written = yamlfile.load(path).data
     except UsageWatchError:
         # A file that was edited into nonsense changes nothing for a daemon that runs; nor may it here.
-        try:
+        with suppress(MachineError):
             return _ask(*split_listen(DEFAULT))
-        except MachineError:
-            pass
+        with suppress(MachineError):
+            return by_sign(places.store(path))
         raise
     web = written.get("web")
     if web == "off":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from usage_watch.cli.common.orders import readable
-from usage_watch.cli.common.printing import count, print_facts, print_json
+from usage_watch.cli.common.printing import count, print_facts, print_json, size
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.errors import MachineError, UsageError
 
@@ -94,15 +95,16 @@ def _shrink(database: Database) -> None:
 def _pruned_facts(found: Mapping[str, int], free: int, dry_run: bool) -> Iterator[tuple[str, str]]:
     yield "Would remove" if dry_run else "Removed", _listed(found) or "nothing: there is nothing that is too old"
     if free:
-        yield "Free in the file", f"{_size(free)}; new data goes there first"
+        yield "Free in the file", f"{size(free)}; new data goes there first"
 
 
 def _listed(found: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {what}" for what, number in found.items())
+    return ", ".join(f"{number:,} {what if number != 1 else _one(what)}" for what, number in found.items())
 
 
-def _size(number: int) -> str:
-    return f"{number / 1_000_000:,.1f} MB" if number >= 100_000 else f"{number / 1_000:,.1f} kB"
+def _one(what: str) -> str:
+    """`feeds of theirs alone` is `feed of theirs alone`."""
+    return re.sub(r"s\b", "", what, count=1)
 
 
 @click.command(cls=Command)
@@ -121,17 +123,18 @@ def forget(session: Session, email: str, yes: bool) -> None:
 
     member = _address(email)
     config, now = session.config(), open_clock().now()
+    rules = _about(config, member)
     with session.writing(config) as database:
-        found = trace(database, member)
+        found = trace(database, member, rules)
         if not found.known:
             raise UsageError(_unknown(database, member))
         _confirm(member, found, yes)
         with ExitStack() as stack:
             daemon = not _takes(stack, config)
-            removed = forget_member(database, member, now)
+            removed = forget_member(database, member, now, rules)
             clean = overwritten(database, anew=not daemon or Path(config.store.path).stat().st_size <= SMALL)
         # What a daemon had in hand meanwhile is stored by now.
-        again = forget_member(database, member, now)
+        again = forget_member(database, member, now, rules)
         total = Counter(removed) + Counter(again)
         if again:
             clean = overwritten(database, anew=clean)
@@ -143,6 +146,11 @@ def _address(email: str) -> str:
     if "@" not in member.strip("@"):
         raise UsageError(f"{member!r} is no mail address; write the member's, as `usage-watch top member` shows it.")
     return member
+
+
+def _about(config: Config, member: str) -> frozenset[str]:
+    """The rules that judge nobody else."""
+    return frozenset(rule.id for rule in config.rules if (rule.selection.member or "").casefold() == member.casefold())
 
 
 def _unknown(database: Database, member: str) -> str:
@@ -191,4 +199,5 @@ def _forgotten_facts(
         at = ", ".join(str(line) for line in lines[:5])
         yield "Rules file", f"names them ({session.config_path}, line {at}); take that out by hand"
     yield "Not removed", "messages that were sent, backups, logs, and what the source itself keeps"
-    yield "Now too low", "budgets of the pool, and whatever else is judged by member, lack their usage"
+    lacking = "budgets of the pool, and whatever else is judged by member, lack their usage"
+    yield "Now too low", f"{lacking}; an alert that stood by it alone is told as taken back"

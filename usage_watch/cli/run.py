@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,8 @@ def run(session: Session, once: bool, log_format: str, log_level: str) -> int:
     path = Path(config.store.path)
     with caught(), stoppable(rereads=not once) as calls:
         if once:
-            with _taken(path) as database, progress(clock.now()) as shown:
+            with ExitStack() as opened, progress(clock.now()) as shown:
+                database = _entering(opened, path)()
                 _announce(config, database)
                 with Cycle(config, database, clock, calls, progress=shown, thorough=True) as cycle:
                     summary = cycle.run()
@@ -90,52 +92,57 @@ def run(session: Session, once: bool, log_format: str, log_level: str) -> int:
 
 def _watch(session: Session, config: Config, clock: Clock, calls: Calls, supervisor: Supervisor) -> None:
     """All day and night."""
-    import os
-
     from usage_watch import daemon
-    from usage_watch.alarm import Alarm
     from usage_watch.cycle import Cycle
     from usage_watch.outside import Outside
     from usage_watch.rereading import Rereading
     from usage_watch.store.reads import ReadStore
 
-    alarm = Alarm(config, os.environ)
+    path = Path(config.store.path)
     with ExitStack() as opened, progress(clock.now()) as shown:
 
-        def enter() -> Database:
-            return opened.enter_context(_taken(Path(config.store.path)))
+        @cache
+        def outside() -> Outside:
+            """Not before it is known that no other daemon is here, which has the port, too."""
+            return opened.enter_context(Outside(config, path, clock, supervisor))
 
         def hindered(error: MachineError) -> None:
-            alarm.hindered(error, clock.now())
+            outside().hindered(error)
             # Ended for a start that takes too long, it would be started anew, and tell all of it again.
             supervisor.ready(f"waits for its database: {error}")
 
-        database = daemon.patiently(enter, clock, calls, hindered, supervisor.alive)
+        database = daemon.patiently(_entering(opened, path), clock, calls, hindered, lambda: outside().beat())
         if database is None:
             return
         _announce(config, database)
-        with Outside(config, database, clock, supervisor, alarm) as outside:
-            seen = _both(shown, outside)
-            with Cycle(config, database, clock, calls, progress=seen) as cycle:
-                reads, rules = ReadStore(database), session.config_path
-                read_again = Rereading(rules, config, cycle, outside, reads, clock, supervisor)
-                # Before the first turn, which may read for minutes: that is no start that failed.
-                supervisor.ready("up; its first turn is under way")
-                try:
-                    daemon.run(cycle, clock, calls, outside, read_again)
-                finally:
-                    supervisor.stopping()
+        outside().watch(database)
+        with Cycle(config, database, clock, calls, progress=_both(shown, outside())) as cycle:
+            reads, rules = ReadStore(database), session.config_path
+            read_again = Rereading(rules, config, cycle, outside(), reads, clock, supervisor)
+            # Before the first turn, which may read for minutes: that is no start that failed.
+            supervisor.ready("up; its first turn is under way")
+            try:
+                daemon.run(cycle, clock, calls, outside(), read_again)
+            finally:
+                supervisor.stopping()
 
 
-@contextmanager
-def _taken(path: Path) -> Iterator[Database]:
-    """The database, which no other daemon watches into."""
+def _entering(opened: ExitStack, path: Path) -> Callable[[], Database]:
+    """Takes the place, which stays taken while its database is waited for, so that others find who waits."""
     from usage_watch.store.database import open_for_writing
     from usage_watch.store.locks import DaemonLock
 
-    with DaemonLock(path), open_for_writing(path) as database:
-        database.prove_writable()
-        yield database
+    take = cache(lambda: opened.enter_context(DaemonLock(path)))
+
+    def enter() -> Database:
+        take()
+        with ExitStack() as undo:
+            database = undo.enter_context(open_for_writing(path))
+            database.prove_writable()
+            undo.pop_all()
+        return opened.enter_context(database)
+
+    return enter
 
 
 def _both(shown: Progress, outside: Outside) -> Progress:

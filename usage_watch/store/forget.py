@@ -1,8 +1,9 @@
 """One member's data leaves the database for good, and does not come back with the next poll.
 
-What is about them alone is deleted: their counts, the feeds that are theirs, alerts of their series with all that was
-said of these, silences of them. Where others' alerts or messages name them, `a member` stands instead. The bytes are
-overwritten, and the file is made anew, for what was deleted or changed earlier has left copies in it.
+What is about them alone is deleted: their counts, the feeds that are theirs, alerts of their series and of rules that
+judge nobody else, with all that was said of these, silences of them. Where others' alerts or messages name them,
+`a member` stands instead. The bytes are overwritten, and the file is made anew, for what was deleted or changed earlier
+has left copies in it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,7 +54,7 @@ class Trace:
     feeds: tuple[Feed, ...]
     """Those that are theirs alone."""
     alerts: int
-    """Of their series."""
+    """Of their series, or of rules about them alone."""
     forgotten: bool
     """They were forgotten before."""
 
@@ -63,24 +64,25 @@ class Trace:
         return bool(self.counts or self.feeds or self.alerts or self.forgotten)
 
 
-def trace(db: Database, member: str) -> Trace:
-    """What there is of a member, written in any case."""
+def trace(db: Database, member: str, rules: Collection[str] = ()) -> Trace:
+    """What there is of a member, written in any case. `rules`: ids of those that judge nobody else."""
     ids = _series(db, member)
     row = db.one("SELECT count(*) FROM bucket WHERE series_id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
     feeds = tuple(feed for _, feed in _feeds(db, member))
-    return Trace(row[0] if row else 0, feeds, len(_alerts(db, _names(member))), Forgotten(db).knows()(member))
+    return Trace(row[0] if row else 0, feeds, len(_alerts(db, _names(member), rules)), Forgotten(db).knows()(member))
 
 
-def forget(db: Database, member: str, at: datetime) -> Mapping[str, int]:
+def forget(db: Database, member: str, at: datetime, rules: Collection[str] = ()) -> Mapping[str, int]:
     """Delete all that is of a member, and see to it that it is not stored again; how many rows of what.
 
+    `rules`: ids of those that judge nobody else. Without their counts, these alerts would be told as revised away.
     In short transactions, beside a daemon or without one; done again, it goes on. Then call `overwritten`.
     """
     db.one("PRAGMA secure_delete = ON")
     with db.transaction():
         Forgotten(db).add(member, at)
     found: Counter[str] = Counter()
-    for what, number in _removed(db, member):
+    for what, number in _removed(db, member, rules):
         found[what] += number
     return {what: number for what, number in found.items() if number}
 
@@ -96,12 +98,12 @@ def overwritten(db: Database, *, anew: bool) -> bool:
     return anew and done is not None and done[0] == 0
 
 
-def _removed(db: Database, member: str) -> Iterator[tuple[str, int]]:
+def _removed(db: Database, member: str, rules: Collection[str]) -> Iterator[tuple[str, int]]:
     names, hide = _names(member), _hidden(member)
     yield from emptied(db, _series(db, member), LATEST)
     yield from _own_feeds(db, member)
     yield from _odd_answers(db, names)
-    yield from _own_alerts(db, names)
+    yield from _own_alerts(db, names, rules)
     yield from _own_silences(db, names)
     yield from _lookups(db, member)
     changed = Counter[str]()
@@ -167,13 +169,17 @@ def _odd_answers(db: Database, names: Names) -> Iterator[tuple[str, int]]:
         yield "odd answers", len(found)
 
 
-def _alerts(db: Database, names: Names) -> list[str]:
-    rows = db.query("SELECT id, labels FROM incident")
-    return [incident for incident, labels in rows if any(names(value) for value in json.loads(labels).values())]
+def _alerts(db: Database, names: Names, rules: Collection[str]) -> list[str]:
+    rows = db.query("SELECT id, rule_id, labels FROM incident")
+    return [
+        incident
+        for incident, rule, labels in rows
+        if rule in rules or any(names(value) for value in json.loads(labels).values())
+    ]
 
 
-def _own_alerts(db: Database, names: Names) -> Iterator[tuple[str, int]]:
-    ids = _alerts(db, names)
+def _own_alerts(db: Database, names: Names, rules: Collection[str]) -> Iterator[tuple[str, int]]:
+    ids = _alerts(db, names, rules)
     for begin in range(0, len(ids), _SOME):
         some = ids[begin : begin + _SOME]
         with db.transaction():

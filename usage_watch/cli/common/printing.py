@@ -89,3 +89,12 @@ def count(number: int, noun: str) -> str:
 
 def _speaks_unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def size(number: float) -> str:
+    """Bytes, as people say them: three digits of it."""
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return f"{number:,.0f} {unit}" if number >= 100 or unit == "bytes" else f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:,.0f} GB" if number >= 100 else f"{number:.3g} GB"

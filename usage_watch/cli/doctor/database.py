@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from usage_watch.cli.common.printing import size
 from usage_watch.cli.doctor.files import Access, access, of_modes
 from usage_watch.cli.doctor.finding import Finding, fault, note, ok, warning
+from usage_watch.store.database import ROOM
 from usage_watch.store.header import VERSION
 
 if TYPE_CHECKING:
     from usage_watch.cli.doctor.patient import Patient
     from usage_watch.store.examine import Examination
 
-FULL = 1 << 20
-"""Bytes below which nothing can be stored; /readyz says so too."""
 _SCARCE = 256 << 20
 _SCARCE_DAYS = 30
 _MANY_DAYS = 3650
@@ -74,7 +74,7 @@ def _file(patient: Patient) -> Iterator[Finding]:
 
 def of_file(path: Path, found: Examination) -> Iterator[Finding]:
     """What was found in it."""
-    yield ok(path.name, f"{path}: {_size(found.size)}{_parts(found)}")
+    yield ok(path.name, f"{path}: {size(found.size)}{_parts(found)}")
     if found.damage:
         more = f" (and {len(found.damage) - 1} more)" if len(found.damage) > 1 else ""
         yield fault("integrity", f"{found.checked} finds it damaged: {found.damage[0]}{more}.", _RESTORE)
@@ -86,16 +86,16 @@ def of_file(path: Path, found: Examination) -> Iterator[Finding]:
     else:
         yield ok("schema", str(found.version))
     if found.wal > _LONG_WAL:
-        said = f"{_size(found.wal)} were written and not yet put in their place: something keeps reading."
+        said = f"{size(found.wal)} were written and not yet put in their place: something keeps reading."
         yield warning("log", said, "Close whatever has the database open beside the daemon, or restart the daemon.")
 
 
 def of_room(found: Room, grows: float | None) -> Finding:
     """Whether there is room, and for how long; `grows`: bytes a day."""
-    said = f"{_size(found.free)} free in {found.folder}{_for_days(found.free, grows)}"
+    said = f"{size(found.free)} free in {found.folder}{_for_days(found.free, grows)}"
     if found.read_only:
         return fault("disk", f"{found.folder} is mounted read-only.", "Mount it for writing, or move `store.path`.")
-    if found.free < FULL:
+    if found.free < ROOM:
         return fault("disk", f"{said}: nothing can be stored.", "Make room.")
     if found.free < _SCARCE or (grows and found.free / grows < _SCARCE_DAYS):
         return warning("disk", f"{said}.", "Make room before it is needed.")
@@ -109,9 +109,9 @@ def _of_owner(file: Access) -> Iterator[Finding]:
 
 
 def _parts(found: Examination) -> str:
-    parts = [f"{_size(found.wal)} in its write-ahead log"] if found.wal else []
+    parts = [f"{size(found.wal)} in its write-ahead log"] if found.wal else []
     if found.idle > found.size / 10:
-        parts.append(f"{_size(found.idle)} of it free to be used again")
+        parts.append(f"{size(found.idle)} of it free to be used again")
     return "".join(f", {part}" for part in parts)
 
 
@@ -120,12 +120,4 @@ def _for_days(free: int, grows: float | None) -> str:
         return ""
     days = free / grows
     lasts = f"{days / 365:,.0f} years" if days >= 730 else f"{days:,.0f} days"
-    return f", enough for {'over 10 years' if days > _MANY_DAYS else lasts} at {_size(grows)} a day"
-
-
-def _size(size: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:,.0f} {unit}" if size >= 100 or unit == "bytes" else f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.0f} GB" if size >= 100 else f"{size:.3g} GB"
+    return f", enough for {'over 10 years' if days > _MANY_DAYS else lasts} at {size(grows)} a day"

@@ -60,7 +60,8 @@ def of_modes(found: Access, holds: str) -> Iterator[Finding]:
         yield warning("mode", f"{found.mode:04o}: {said}", f"Run `chmod o-w {found.path}`.")
     if found.read_by_all:
         said = f"every user of this machine may read {found.path}, which holds {holds}."
-        yield note("mode", f"{found.mode:04o}: {said}", f"If that is not meant, run `chmod o-rwx {found.path}`.")
+        do = f"If that is not meant, run `chmod o-rwx {found.path}`, and see that the daemon's user may still read it."
+        yield note("mode", f"{found.mode:04o}: {said}", do)
 
 
 def _name(uid: int) -> str:
