@@ -8,7 +8,7 @@ from threading import Event, Timer
 import pytest
 from freezegun import freeze_time
 
-from usage_watch.clock import GLANCE, STEPPED, SteppedClock, SystemClock, open_clock
+from usage_watch.clock import GLANCE, STEPPED, SteppedClock, SystemClock, TrueClock, open_clock, true_clock
 from usage_watch.errors import UsageError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -146,3 +146,98 @@ def test_the_environment_may_name_a_stepped_clock(stepped: SteppedClock, tmp_pat
 def test_a_stepped_clock_without_its_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=f"{STEPPED} names .*, which is no file; unset it"):
         open_clock({STEPPED: str(tmp_path / name)})
+
+
+# ---- a clock that is held against others ----------------------------------------------------------------------------
+
+
+class Set(SystemClock):
+    """A clock that a test sets, and the seconds that went by, which nobody sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at, self.passed = NOW, 100.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def elapsed(self) -> float:
+        return self.passed
+
+    def live(self, length: timedelta) -> None:
+        self.at, self.passed = self.at + length, self.passed + length.total_seconds()
+
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+@pytest.mark.parametrize("by", [DAY, -DAY, 11 * MINUTE, -11 * MINUTE])
+def test_what_went_by_counts_from_when_the_clock_was_set_until_the_source_says_what_time_it_is(by: timedelta) -> None:
+    machine = Set()
+    clock = TrueClock(machine, machine.elapsed)
+    machine.live(DAY)
+    assert (clock.now(), clock.in_doubt()) == (NOW + DAY, False)
+    machine.at += by
+    machine.live(MINUTE)
+    assert clock.now() == NOW + DAY + MINUTE
+    assert [clock.in_doubt(), clock.in_doubt()] == [True, False], "the source is asked once"
+    machine.live(20 * MINUTE)
+    clock.learn(None)
+    assert clock.now() == NOW + DAY + 21 * MINUTE
+
+
+@pytest.mark.parametrize("by", [DAY, -DAY])
+def test_the_source_says_whether_it_was_right_to_set_it(by: timedelta) -> None:
+    machine = Set()
+    clock = TrueClock(machine, machine.elapsed)
+    machine.at += by
+    clock.learn(NOW)
+    assert (clock.now(), clock.in_doubt()) == (NOW, False)
+    machine.live(DAY)
+    assert clock.now() == NOW + DAY, "it is as wrong as it was"
+    machine.at -= by
+    assert (clock.now(), clock.in_doubt()) == (NOW + DAY, True)
+    clock.learn(NOW + DAY)
+    machine.live(MINUTE)
+    assert clock.now() == NOW + DAY + MINUTE == machine.now()
+
+
+def test_a_clock_that_is_kept_right_by_little_steps_is_believed() -> None:
+    machine = Set()
+    clock = TrueClock(machine, machine.elapsed)
+    for _ in range(100):
+        machine.live(DAY)
+        machine.at += 9 * MINUTE
+        assert clock.now() == machine.now()
+    assert not clock.in_doubt()
+
+
+def test_two_clocks_that_differ_by_minutes_are_both_right() -> None:
+    machine = Set()
+    clock = TrueClock(machine, machine.elapsed)
+    clock.learn(NOW - 9 * MINUTE)
+    assert clock.now() == NOW
+
+
+def test_who_steps_a_clock_means_it(tmp_path: Path) -> None:
+    stepped = SteppedClock(tmp_path / "clock")
+    stepped.step(NOW)
+    clock = true_clock(stepped)
+    stepped.step(NOW + DAY)
+    assert (clock.now(), clock.in_doubt(), true_clock(clock)) == (NOW + DAY, False, clock)
+
+
+def test_it_waits_by_the_true_time() -> None:
+    machine = Set()
+    clock = TrueClock(machine, machine.elapsed)
+    machine.at += DAY
+    clock.learn(NOW)
+    bell = Hasty()
+    clock.wait(NOW + timedelta(seconds=7), bell, lambda: False)
+    assert bell.waits == [pytest.approx(7, abs=1)] * 10
+
+
+def test_the_machines_own_clock_is_held_against_the_time_since_its_start() -> None:
+    clock = true_clock(SystemClock())
+    assert abs(clock.now() - SystemClock().now()) < MINUTE
+    assert not clock.in_doubt()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -53,6 +53,82 @@ class SystemClock:
             if left <= 0 or called():
                 return
             bell.wait(min(left, self._glance))
+
+
+APART = timedelta(minutes=10)
+"""How far two clocks may be apart before one of them is taken to be wrong."""
+
+
+class TrueClock:
+    """A clock that is held against two others: one that nobody can set, and the source's.
+
+    Set while the program runs, by a hand, a dead battery or a restored machine, a clock must not make anything due, nor
+    undo what was said: until the source has told its time, what passed since then counts, however much that is.
+    """
+
+    def __init__(self, clock: Clock, elapsed: Callable[[], float] | None = None) -> None:
+        """`elapsed`: seconds that no clock on the wall can move; None where whoever steps the clock means it."""
+        self._clock, self._elapsed = clock, elapsed
+        self._off = timedelta()
+        """How far the clock is ahead of the truth; below zero where it is behind."""
+        self._mark = self._marked()
+        self._asked = False
+
+    def now(self) -> datetime:
+        """The time, aware and in UTC."""
+        if self._jumped is None:
+            self._mark = self._marked()
+            return self._clock.now() - self._off
+        return self._steady
+
+    def wait(self, until: datetime, bell: Event, called: Called) -> None:
+        """As its clock does, by the true time."""
+        self._clock.wait(until + (self._clock.now() - self.now()), bell, called)
+
+    def in_doubt(self) -> bool:
+        """Whether the source is to be asked for its time: once for each time that the clock was set."""
+        if self._jumped is None or self._asked:
+            return False
+        self._asked = True
+        return True
+
+    def learn(self, answered_at: datetime | None) -> None:
+        """The source has just said what time it is; None where it does not say."""
+        if answered_at is None:
+            return
+        off = self._clock.now() - answered_at
+        self._off = off if abs(off) > APART else timedelta()
+        self._mark, self._asked = self._marked(), False
+
+    @property
+    def _steady(self) -> datetime:
+        """What it would be, had nobody set the clock."""
+        at, passed = self._mark
+        assert self._elapsed is not None
+        return at + timedelta(seconds=self._elapsed() - passed)
+
+    @property
+    def _jumped(self) -> timedelta | None:
+        """By how much the clock was set since it was last looked at; None where it was not."""
+        if self._elapsed is None:
+            return None
+        by = self._clock.now() - self._off - self._steady
+        return by if abs(by) > APART else None
+
+    def _marked(self) -> tuple[datetime, float]:
+        return self._clock.now() - self._off, 0.0 if self._elapsed is None else self._elapsed()
+
+
+def true_clock(clock: Clock) -> TrueClock:
+    """Of a program that runs on; one that was made before is the same."""
+    if isinstance(clock, TrueClock):
+        return clock
+    return TrueClock(clock, _since_boot if isinstance(clock, SystemClock) else None)
+
+
+def _since_boot() -> float:
+    """With the time in which the machine slept, unlike time.monotonic."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class SteppedClock:

@@ -7,17 +7,17 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event
 from types import TracebackType
 from typing import Self
 
 from usage_watch.assess import Outcome
-from usage_watch.clock import Clock
+from usage_watch.clock import Clock, true_clock
 from usage_watch.config import Config
 from usage_watch.core.promise import Post
 from usage_watch.deliver import Delivered, Dispatch
-from usage_watch.fetch import TURN, Asking, Fetched, Progress, Turn, fetch, look_up, seen_at, silent
+from usage_watch.fetch import TURN, Asking, Fetched, Progress, Turn, fetch, look_up, silent
 from usage_watch.loading import SEEN_BACK, Health, Stores, health_of, judged, load_ledger, load_sight, retention
 from usage_watch.logs.alerts import decided
 from usage_watch.source.sync import next_due
@@ -55,20 +55,19 @@ class Cycle:
 
         `turn`: seconds after which a long round of asking is broken off, to be gone on with in the next cycle.
         """
-        self._clock, self._stop, self._environ = clock, stop, environ
+        self._clock, self._stop, self._environ = true_clock(clock), stop, environ
         self._progress, self._thorough = progress, thorough
         self._turn = math.inf if thorough else turn
         self._database, self._stores, self._pruner = database, Stores(database), Pruner(database)
         self._config, self._terms = config, terms_of(config)
         self._judged: Outcome | None = None
         self._called = False
-        self._ahead = timedelta()
         self._health: Health = ()
         self._keep_targets(config)
         self._exit = ExitStack()
         self._client = self._exit.enter_context(open_client(config, environ))
         form = self._terms.desk.form
-        dispatch = Dispatch(Outbox(database), config.channels, environ, clock, stop, form)
+        dispatch = Dispatch(Outbox(database), config.channels, environ, self._clock, stop, form)
         self._dispatch = self._exit.enter_context(closing(dispatch))
 
     def __enter__(self) -> Self:
@@ -81,6 +80,7 @@ class Cycle:
 
     def run(self) -> Summary:
         """One whole cycle; the same with nothing to fetch when something else is due."""
+        self._ask_the_time()
         now = self._clock.now()
         asking = asking_of(self._config, now)
         turn = Turn(self._stop, self._turn)
@@ -88,12 +88,12 @@ class Cycle:
         if self._stop.is_set():
             # What was read is stored, and judged at the next start: whoever ends us does not wait for that.
             return Summary(fetched, Outcome(), Delivered(), now)
-        if fetched.polled:
-            # A clock that jumped ahead must not make anything due, a reminder say.
-            self._ahead = now - seen_at(self._client, now)
-        at = now - self._ahead
+        if fetched.asked:
+            # A clock that was set must not make anything due, a reminder say, nor undo a silence.
+            self._clock.learn(self._client.answered_at)
+        at = self._clock.now()
         # Where the source fails, whom to look up waits with all else.
-        looked_up = 0 if fetched.failures else self._look_up(now)
+        looked_up = 0 if fetched.failures else self._look_up(at)
         news = looked_up > 0 or self._is_news(fetched, at)
         outcome = self._judge(at) if news else replace(self._known, posts=())
         delivered = self._dispatch.round(thorough=self._thorough)
@@ -101,10 +101,10 @@ class Cycle:
             # That a channel fails, or is well again, is told at once, through another.
             outcome = self._judge(at, outcome.posts)
             delivered += self._dispatch.round(thorough=self._thorough)
-        if self._thorough and not fetched.failures and self._look_up(now):
+        if self._thorough and not fetched.failures and self._look_up(at):
             outcome = self._judge(at, outcome.posts)
             delivered += self._dispatch.round(thorough=True)
-        return Summary(fetched, outcome, delivered, self._next(asking, fetched, outcome, now))
+        return Summary(fetched, outcome, delivered, self._next(asking, fetched, outcome, at))
 
     def called(self) -> bool:
         """Whether another process has written something, a silence say, that this one is to heed."""
@@ -113,12 +113,12 @@ class Cycle:
 
     def tidy(self) -> bool:
         """Remove some of what is too old to keep, for a quarter of a second; whether more of it is left."""
-        now = self._clock.now() - self._ahead
+        now = self._clock.now()
         return self._pruner.some(lambda: retention(self._config, self._stores, now), now)
 
     def rehearse(self, config: Config) -> Outcome:
         """What the next cycle would have to tell by another rules file. Writes nothing, changes nothing."""
-        now, terms = self._clock.now() - self._ahead, terms_of(config)
+        now, terms = self._clock.now(), terms_of(config)
         ledger = load_ledger(self._stores, terms.rules, terms.desk, now)
         return judged(self._stores, terms, ledger, load_sight(self._stores, terms.feeds, ledger, now), now)
 
@@ -154,6 +154,11 @@ class Cycle:
     def _known(self) -> Outcome:
         return self._judged or Outcome()
 
+    def _ask_the_time(self) -> None:
+        """Where the clock was set: before anything is asked for, judged or told by it."""
+        if self._terms.feeds and self._clock.in_doubt():
+            self._clock.learn(self._client.told_time(self._terms.feeds[0], self._clock.now()))
+
     def _is_news(self, fetched: Fetched, now: datetime) -> bool:
         """Whether there is anything to judge that was not when it was last done: most wakes are for deliveries."""
         next_at = self._known.next_at
@@ -187,8 +192,7 @@ class Cycle:
         states = [history.state(feed) for feed in asking.feeds if not history.forgets(feed)]
         poll_at = next_due(states, now, asking.poll_every)
         due_at = self._dispatch.next_due(self._clock.now())
-        news_at = None if outcome.next_at is None else outcome.next_at + self._ahead
-        turned_at = now if self._has_turned(now - self._ahead) else None
+        turned_at = now if self._has_turned(now) else None
         waiting = [] if fetched.failures else self._stores.lookups.waiting(now)
         lookup_at = min((max(now, each.retry_at or now) for each in waiting), default=None)
-        return min(at for at in (poll_at, due_at, news_at, turned_at, lookup_at) if at is not None)
+        return min(at for at in (poll_at, due_at, outcome.next_at, turned_at, lookup_at) if at is not None)

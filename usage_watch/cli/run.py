@@ -64,14 +64,14 @@ def run(session: Session, once: bool, log_format: str, log_level: str) -> int:
     a message could not be delivered; what could be done is done all the same.
     """
     from usage_watch import daemon, logs
-    from usage_watch.clock import GLANCE, open_clock
+    from usage_watch.clock import GLANCE, open_clock, true_clock
     from usage_watch.cycle import Cycle
     from usage_watch.logs.strays import caught
     from usage_watch.systemd import Supervisor
 
     session.log(always=not once, form=log_format, level=log_level)
     supervisor = Supervisor()
-    config, clock = session.config(), open_clock(glance=min(GLANCE, supervisor.every or GLANCE))
+    config, clock = session.config(), true_clock(open_clock(glance=min(GLANCE, supervisor.every or GLANCE)))
     path = Path(config.store.path)
     with caught(), stoppable(rereads=not once) as calls:
         if once:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 
 from usage_watch import __version__
 from usage_watch.core.series import EACH_MEMBER, EVERYONE, HOUR, Feed, Reading
+from usage_watch.errors import SecretError
 from usage_watch.source.errors import AnalyticsError, Fault, broken
 from usage_watch.source.memberdays import MemberDays
 from usage_watch.source.transport import Transport
@@ -70,6 +72,12 @@ class AnalyticsClient:
     def open_for(self) -> timedelta:
         """How long the client has been open, whatever the clock on the wall was set to meanwhile."""
         return timedelta(seconds=time.monotonic() - self._opened)
+
+    def told_time(self, feed: Feed, now: datetime) -> datetime | None:
+        """The source's time, by a small question on a feed, whatever its answer; None where it does not say."""
+        with suppress(AnalyticsError, SecretError):
+            self.answers_for_everyone(feed, now, now)
+        return self.answered_at
 
     def answers_for_everyone(self, feed: Feed, end_at: datetime, now: datetime) -> bool:
         """Whether the source, which refuses one member's feed, would answer the same for everyone.
