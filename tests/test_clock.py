@@ -225,6 +225,8 @@ def test_who_steps_a_clock_means_it(tmp_path: Path) -> None:
     clock = true_clock(stepped)
     stepped.step(NOW + DAY)
     assert (clock.now(), clock.in_doubt(), true_clock(clock)) == (NOW + DAY, False, clock)
+    clock.learn(NOW)
+    assert clock.now() == NOW + DAY, "it may have been stepped since the source answered"
 
 
 def test_it_waits_by_the_true_time() -> None:

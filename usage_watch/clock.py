@@ -92,11 +92,11 @@ class TrueClock:
         self._asked = True
         return True
 
-    def learn(self, answered_at: datetime | None) -> None:
-        """The source has just said what time it is; None where it does not say."""
-        if answered_at is None:
+    def learn(self, its_time: datetime | None) -> None:
+        """The source says that it is `its_time`; None where it does not say. Whoever steps a clock knows better."""
+        if its_time is None or self._elapsed is None:
             return
-        off = self._clock.now() - answered_at
+        off = self._clock.now() - its_time
         self._off = off if abs(off) > APART else timedelta()
         self._mark, self._asked = self._marked(), False
 
@@ -123,11 +123,11 @@ def true_clock(clock: Clock) -> TrueClock:
     """Of a program that runs on; one that was made before is the same."""
     if isinstance(clock, TrueClock):
         return clock
-    return TrueClock(clock, _since_boot if isinstance(clock, SystemClock) else None)
+    return TrueClock(clock, since_boot if isinstance(clock, SystemClock) else None)
 
 
-def _since_boot() -> float:
-    """With the time in which the machine slept, unlike time.monotonic."""
+def since_boot() -> float:
+    """Seconds, with those in which the machine slept, unlike time.monotonic."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 

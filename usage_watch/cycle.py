@@ -90,7 +90,7 @@ class Cycle:
             return Summary(fetched, Outcome(), Delivered(), now)
         if fetched.asked:
             # A clock that was set must not make anything due, a reminder say, nor undo a silence.
-            self._clock.learn(self._client.answered_at)
+            self._clock.learn(self._client.its_time)
         at = self._clock.now()
         # Where the source fails, whom to look up waits with all else.
         looked_up = 0 if fetched.failures else self._look_up(at)

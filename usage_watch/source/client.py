@@ -69,6 +69,11 @@ class AnalyticsClient:
         return None if at is None or at.timestamp() < self._over_until else at
 
     @property
+    def its_time(self) -> datetime | None:
+        """What the source's clock shows now, as far as its newest answer tells; None where it did not say."""
+        return None if self.answered_at is None else self._transport.its_time
+
+    @property
     def open_for(self) -> timedelta:
         """How long the client has been open, whatever the clock on the wall was set to meanwhile."""
         return timedelta(seconds=time.monotonic() - self._opened)
@@ -77,7 +82,7 @@ class AnalyticsClient:
         """The source's time, by a small question on a feed, whatever its answer; None where it does not say."""
         with suppress(AnalyticsError, SecretError):
             self.answers_for_everyone(feed, now, now)
-        return self.answered_at
+        return self.its_time
 
     def answers_for_everyone(self, feed: Feed, end_at: datetime, now: datetime) -> bool:
         """Whether the source, which refuses one member's feed, would answer the same for everyone.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 
+from usage_watch.clock import since_boot
 from usage_watch.core.series import Feed
 from usage_watch.source.body import read_body
 from usage_watch.source.errors import AnalyticsError, broken, clean, from_answer, http_date, unreachable, unusable_key
@@ -28,6 +29,7 @@ class Transport:
         """How many requests were sent."""
         self.answered_at: datetime | None = None
         """When the newest answer left the source, by its own clock; None where it did not say."""
+        self._heard_at, self._aged = 0.0, timedelta()
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._max_bytes = max_bytes
@@ -39,6 +41,13 @@ class Transport:
             limits=httpx.Limits(max_connections=1),
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
         )
+
+    @property
+    def its_time(self) -> datetime | None:
+        """What the clock of the source shows now: a copy that a proxy kept says how old it is."""
+        if self.answered_at is None:
+            return None
+        return self.answered_at + self._aged + timedelta(seconds=since_boot() - self._heard_at)
 
     def close(self) -> None:
         """Close the connection."""
@@ -78,6 +87,7 @@ class Transport:
         answer = self._client.send(request, stream=True)
         self._answered = True
         self.answered_at = http_date(answer.headers.get("date", ""))
+        self._heard_at, self._aged = since_boot(), _age(answer.headers.get("age", ""))
         try:
             encoding = answer.headers.get("content-encoding", "")
             body = read_body(answer.iter_raw(), encoding, self._max_bytes)
@@ -100,6 +110,12 @@ class Transport:
         if isinstance(error, httpx.NetworkError) and not isinstance(error, httpx.ConnectError):
             return unreachable(self._base_url, "the connection was reset")
         return unreachable(self._base_url, clean(str(error)))
+
+
+def _age(text: str) -> timedelta:
+    """How long a proxy has kept an answer (RFC 9111, section 5.1): seconds, at most those of a day."""
+    plain = text.isascii() and text.isdigit() and len(text) < 10
+    return timedelta(seconds=min(int(text), 86_400)) if plain else timedelta()
 
 
 def _hidden(body: bytes, key: str) -> bytes:
