@@ -196,6 +196,22 @@ def test_what_could_not_be_stored_is_taken_up_later_and_said_then(watched: Watch
     assert watched.edited("web: off", "web: off") == "2 rules: 1 new (other)."
 
 
+def test_a_disk_that_fails_while_a_file_is_tried_is_no_fault_of_the_file(watched: Watched) -> None:
+    db = watched.office.database
+    query, tried = db.query, []
+
+    def failing(*asked: object) -> object:
+        tried.append(asked)
+        raise MachineError("the disk reports an error", Hindrance.DISK)
+
+    db.query = failing  # type: ignore[method-assign]
+    with pytest.raises(MachineError):
+        watched.edited("rules:", ANOTHER.format(above="3_000"))
+    db.query = query  # type: ignore[method-assign]
+    assert tried
+    assert watched.edited("web: off", "web: off") == "2 rules: 1 new (other)."
+
+
 def test_many_changes_are_counted(watched: Watched) -> None:
     config = load(watched.office.rules)
     rules = tuple(config.rules[0].model_copy(update={"id": f"rule-{number}"}) for number in range(7))

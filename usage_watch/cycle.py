@@ -65,7 +65,8 @@ class Cycle:
         self._health: Health = ()
         self._keep_targets(config)
         self._exit = ExitStack()
-        self._client = self._exit.enter_context(open_client(config, environ))
+        self._client = open_client(config, environ)
+        self._exit.callback(lambda: self._client.close())
         form = self._terms.desk.form
         dispatch = Dispatch(Outbox(database), config.channels, environ, self._clock, stop, form)
         self._dispatch = self._exit.enter_context(closing(dispatch))
@@ -130,7 +131,7 @@ class Cycle:
         self._config, self._terms = config, terms_of(config)
         if config.source != source:
             self._client.close()
-            self._client = self._exit.enter_context(open_client(config, self._environ))
+            self._client = open_client(config, self._environ)
         self._dispatch.heed(config.channels, self._terms.desk.form)
         self.judge_again()
 

@@ -112,7 +112,7 @@ class Observer:
             ),
             channels=tuple(self._channels()),
             budgets=self._budgets or (),
-            polls=dict(self._polls),
+            polls={(_name(feed), SUCCESS): 0 for feed in self._config.feeds()} | dict(self._polls),
             notifications=dict(self._notifications),
             turns=self._turns,
             turned_for=self._turned_for,

@@ -11,7 +11,7 @@ from usage_watch.clock import Clock
 from usage_watch.config import Config, load, warnings
 from usage_watch.core.units import quantity
 from usage_watch.cycle import Cycle
-from usage_watch.errors import UsageWatchError
+from usage_watch.errors import Hindrance, MachineError, UsageWatchError
 from usage_watch.outside import Outside
 from usage_watch.store.reads import ReadStore
 from usage_watch.systemd import Supervisor
@@ -52,6 +52,9 @@ class Rereading:
             config = load(self._path)
             self._try(config)
         except UsageWatchError as error:
+            if isinstance(error, MachineError) and error.hindrance is not Hindrance.OTHER:
+                # No fault of the file's: it is tried again once this machine is well.
+                raise
             self._refuse(str(error))
         except Exception as error:  # whatever it is: the rules that hold go on
             logs.fault("rules", error)

@@ -72,6 +72,7 @@ def test_nothing_is_removed_where_the_new_one_failed(cli: Cli, watched: Path) ->
         (("copy.db", "--keep", "2"), 2, "--keep is for backups that are named by their time"),
         (("--keep", "0"), 2, "0 is not in the range"),
         (("rules.yaml",), 5, "is there already; name another file, or replace it with --force"),
+        (("gone/",), 2, "no directory 'gone/'; make it first, or leave its last / out"),
         (("gone/copy.db",), 5, "does not exist; create it or name another file"),
         (("usage-watch.db", "--force"), 5, "belongs to the database itself"),
     ],

@@ -127,6 +127,11 @@ def test_without_a_database_it_looks_at_the_rest(cli: Cli, rules: Path) -> None:
     assert list(rules.parent.iterdir()) == [rules]
 
 
+def test_an_empty_file_is_no_database_yet(cli: Cli, rules: Path) -> None:
+    rules.with_name("usage-watch.db").touch()
+    assert level(examined(cli), "Database", "usage-watch.db") == "note"
+
+
 @pytest.mark.parametrize(
     ("written", "about"),
     [
@@ -307,7 +312,7 @@ def test_no_damage_ends_in_a_fault_of_ours(cli: Cli, watched: Path) -> None:
     assert faults > 10
 
 
-@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00", b"no database" * 100])
+@pytest.mark.parametrize("content", [b"SQLite format 3\x00", b"no database" * 100])
 def test_what_is_no_database(cli: Cli, watched: Path, content: bytes) -> None:
     watched.with_name("usage-watch.db").write_bytes(content)
     assert level(examined(cli, code=5), "Database", "usage-watch.db") == "fault"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,23 @@ def test_nobody_waits_for_a_source_that_says_nothing(
     assert child.returncode == code
     assert "Traceback" not in out + err
     assert len(source.seen) == 1
+
+
+def test_called_while_it_reads_its_rules_it_reads_them_again(rules: Path) -> None:
+    with subprocess.Popen(program("run"), stderr=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stderr is not None
+        assert eventually(lambda: _catches(daemon.pid, signal.SIGHUP))
+        daemon.send_signal(signal.SIGHUP)
+        events = [line.split()[2] for line in takewhile(lambda line: "rules.reloaded" not in line, daemon.stderr)]
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=30)
+    assert "daemon.started" in events
+    assert daemon.returncode == 0
+
+
+def _catches(pid: int, number: int) -> bool:
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
 def test_a_second_daemon_ends_with_5(rules: Path) -> None:

@@ -12,6 +12,7 @@ import click
 from usage_watch.cli.common.located import located
 from usage_watch.cli.common.printing import count, on_terminal, size
 from usage_watch.cli.common.session import Command, Session, pass_session
+from usage_watch.core.plain import plain
 from usage_watch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False)
 @click.option(
     "--keep",
     type=click.IntRange(1, 10_000),
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it is there already.")
 @pass_session
-def backup(session: Session, file: Path | None, keep: int | None, force: bool) -> None:
+def backup(session: Session, file: str | None, keep: int | None, force: bool) -> None:
     """Copy the database to FILE, beside a running daemon or without one.
 
     FILE may be a directory; without it the copy stands beside the database, named after it and the time. It has its
@@ -42,8 +43,10 @@ def backup(session: Session, file: Path | None, keep: int | None, force: bool) -
     session.log()
     # A wrong rules file is no reason to have no backup.
     database, now = Path(os.path.realpath(located(session.config_path, os.environ).store)), open_clock().now()
-    into = file or database.parent
+    into = database.parent if file is None else Path(file)
     named = not into.is_dir()
+    if named and file is not None and file.endswith("/"):
+        raise UsageError(f"There is no directory {plain(file, 80)!r}; make it first, or leave its last / out.")
     if named and keep is not None:
         raise UsageError("--keep is for backups that are named by their time: leave FILE out, or name a directory.")
     done = back_up(database, into if named else own_name(database, into, now), now, force=force)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.common.failures import SeveralError, source_failures
-from usage_watch.cli.common.printing import count, on_terminal
+from usage_watch.cli.common.beginning import announced, entering
 from usage_watch.cli.common.progress import progress
 from usage_watch.cli.common.session import Command, Session, pass_session
 from usage_watch.cli.common.stopping import stoppable
-from usage_watch.errors import DeliveryError
+from usage_watch.logs import FORMATS, LEVELS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,13 +21,10 @@ if TYPE_CHECKING:
     from usage_watch.calls import Calls
     from usage_watch.clock import Clock
     from usage_watch.config import Config
-    from usage_watch.core.feedstate import FeedState
     from usage_watch.core.series import Feed
-    from usage_watch.cycle import Summary
     from usage_watch.errors import MachineError
     from usage_watch.fetch import Progress
     from usage_watch.outside import Outside
-    from usage_watch.store.database import Database
     from usage_watch.systemd import Supervisor
 
 
@@ -37,15 +32,15 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="One whole cycle (fetch, judge, deliver what is due), for cron.")
 @click.option(
     "--log-format",
-    type=click.Choice(["logfmt", "json"]),
-    default="logfmt",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
     envvar="USAGE_WATCH_LOG_FORMAT",
     show_envvar=True,
     help="How the log on standard error is written: for people, or an object a line.",
 )
 @click.option(
     "--log-level",
-    type=click.Choice(["debug", "info", "warning"]),
+    type=click.Choice(LEVELS),
     default="info",
     envvar="USAGE_WATCH_LOG_LEVEL",
     show_envvar=True,
@@ -63,25 +58,20 @@ def run(session: Session, once: bool, log_format: str, log_level: str) -> int:
     With --once it says nothing while all is well, and ends with 3 where the source could not be read and with 4 where
     a message could not be delivered; what could be done is done all the same.
     """
-    from usage_watch import daemon, logs
+    from usage_watch import logs
     from usage_watch.clock import GLANCE, open_clock, true_clock
-    from usage_watch.cycle import Cycle
     from usage_watch.logs.strays import caught
     from usage_watch.systemd import Supervisor
 
     session.log(always=not once, form=log_format, level=log_level)
     supervisor = Supervisor()
-    config, clock = session.config(), true_clock(open_clock(glance=min(GLANCE, supervisor.every or GLANCE)))
-    path = Path(config.store.path)
+    # Before the rules are read: who calls for them to be read again meanwhile means them, and not its end.
     with caught(), stoppable(rereads=not once) as calls:
+        config, clock = session.config(), true_clock(open_clock(glance=min(GLANCE, supervisor.every or GLANCE)))
         if once:
-            with ExitStack() as opened, progress(clock.now()) as shown:
-                database = _entering(opened, path)()
-                _announce(config, database)
-                with Cycle(config, database, clock, calls, progress=shown, thorough=True) as cycle:
-                    summary = cycle.run()
-                    daemon.log(summary)
-                    _report(config, database, summary, clock.now())
+            from usage_watch.cli.once import one_cycle
+
+            one_cycle(config, clock, calls)
         else:
             _watch(session, config, clock, calls, supervisor)
     if once:
@@ -111,10 +101,10 @@ def _watch(session: Session, config: Config, clock: Clock, calls: Calls, supervi
             # Ended for a start that takes too long, it would be started anew, and tell all of it again.
             supervisor.ready(f"waits for its database: {error}")
 
-        database = daemon.patiently(_entering(opened, path), clock, calls, hindered, lambda: outside().beat())
+        database = daemon.patiently(entering(opened, path), clock, calls, hindered, lambda: outside().beat())
         if database is None:
             return
-        _announce(config, database)
+        announced(config, database)
         outside().watch(database)
         with Cycle(config, database, clock, calls, progress=_both(shown, outside())) as cycle:
             reads, rules = ReadStore(database), session.config_path
@@ -127,24 +117,6 @@ def _watch(session: Session, config: Config, clock: Clock, calls: Calls, supervi
                 supervisor.stopping()
 
 
-def _entering(opened: ExitStack, path: Path) -> Callable[[], Database]:
-    """Takes the place, which stays taken while its database is waited for, so that others find who waits."""
-    from usage_watch.store.database import open_for_writing
-    from usage_watch.store.locks import DaemonLock
-
-    take = cache(lambda: opened.enter_context(DaemonLock(path)))
-
-    def enter() -> Database:
-        take()
-        with ExitStack() as undo:
-            database = undo.enter_context(open_for_writing(path))
-            database.prove_writable()
-            undo.pop_all()
-        return opened.enter_context(database)
-
-    return enter
-
-
 def _both(shown: Progress, outside: Outside) -> Progress:
     """An answer of the source is a sign of life, too: the first cycle may read for minutes."""
 
@@ -153,48 +125,3 @@ def _both(shown: Progress, outside: Outside) -> Progress:
         outside.beat()
 
     return progress
-
-
-def _announce(config: Config, database: Database) -> None:
-    from usage_watch import __version__, logs
-    from usage_watch.rereading import announce
-    from usage_watch.store.history import HistoryStore
-
-    rules, channels = len(config.enabled), len(config.channels)
-    logs.event("daemon.started", version=__version__, rules=rules, channels=channels, store=config.store.path)
-    announce(config)
-    failing: dict[str, list[FeedState]] = {}
-    for state in map(HistoryStore(database).state, config.feeds()):
-        if state.last_error is not None:
-            failing.setdefault(state.last_error, []).append(state)
-    for error, states in failing.items():
-        first, feeds, failures = states[0], len(states), max(state.failures for state in states)
-        logs.warning(
-            "feed.failing", feed=first.feed, feeds=feeds, failures=failures, retry_at=first.retry_at, error=error
-        )
-
-
-def _report(config: Config, database: Database, summary: Summary, now: datetime) -> None:
-    """What one cycle did, for whoever watches it; and every failure, once."""
-    fetched, delivered = summary.fetched, summary.delivered
-    if on_terminal():
-        read = f"{count(fetched.polled, 'feed')} read, {count(fetched.new, 'new bucket')}, {fetched.changed:,} revised"
-        click.echo(f"{read}; {count(delivered.sent, 'message')} sent.", err=True)
-    unread = [*fetched.failures, *_not_asked(config, database, fetched.failures, now)]
-    failures = source_failures(config, unread) + [DeliveryError(sentence) for sentence in delivered.failures]
-    if failures:
-        raise SeveralError(failures)
-
-
-def _not_asked(config: Config, database: Database, told: Sequence[str], now: datetime) -> list[str]:
-    """Why feeds that failed before were left alone this time: they are as unread as before."""
-    from usage_watch.cli.common.times import Reader
-    from usage_watch.store.history import HistoryStore
-
-    reader = Reader(config.timezone, now)
-    found = {}
-    for state in map(HistoryStore(database).state, config.feeds()):
-        if state.last_error and state.last_error not in told:
-            again = reader.moment(state.retry_at)
-            found[state.last_error] = f"{state.last_error.rstrip('.')}; it is not asked again before {again}"
-    return list(found.values())

@@ -98,10 +98,13 @@ def oddities(database: Database) -> list[Oddity]:
 
 
 def there(path: Path) -> bool:
-    """Whether there is anything to examine; MachineError where what is there is not for us."""
+    """Whether there is anything to examine; MachineError where what is there is not for us.
+
+    An empty file is yet to become a database.
+    """
     with suppress(OSError, RuntimeError):
         found = path.resolve()
-        if found.parent.is_dir() and not found.exists():
+        if found.parent.is_dir() and (not found.exists() or (found.is_file() and not found.stat().st_size)):
             return False
     readable(path)
     return True
