@@ -23,10 +23,10 @@ MEMBERS = Feed("credit_usage", DAY, EACH_MEMBER)
 AN_HOUR = page([bucket(D0, HOUR, 3)])
 
 
-def dated(body: object, at: datetime | str | None, status: int = 200) -> Answer:
+def dated(body: object, at: datetime | str | None, status: int = 200, **more: str) -> Answer:
     """An answer that left at that time; None does not say."""
     text = at if at is None or isinstance(at, str) else format_datetime(at, usegmt=True)
-    return Answer(body, status, {} if text is None else {"Date": text})
+    return Answer(body, status, {**more, **({} if text is None else {"Date": text})})
 
 
 def client(server: AnalyticsFaults) -> AnalyticsClient:
@@ -56,6 +56,31 @@ def test_the_sources_clock_is_known_by_its_answers_unless_those_say_it_is_wrong(
         assert source.answered_at is None
         list(source.fetch(HOURS, START, NOW, NOW))
         assert source.answered_at == known
+
+
+@pytest.mark.parametrize(
+    ("age", "added"),
+    [("0", 0), ("5400", 5400), ("999999999", 86_400), ("9" * 5000, 0), ("-5", 0), ("soon", 0), ("\u0665", 0)],
+)
+def test_a_copy_that_a_proxy_kept_says_how_old_it_is(age: str, added: int) -> None:
+    kept = dated(AN_HOUR, NOW, Age=age.encode("utf-8").decode("latin-1"))
+    with AnalyticsFaults([kept]) as server, client(server) as source:
+        list(source.fetch(HOURS, START, NOW, NOW))
+        assert source.its_time is not None
+        assert timedelta() <= source.its_time - NOW - timedelta(seconds=added) < timedelta(minutes=1)
+
+
+def test_its_clock_goes_on_after_the_answer() -> None:
+    with AnalyticsFaults([dated(AN_HOUR, NOW), Raw()]) as server, client(server) as source:
+        assert source.its_time is None
+        list(source.fetch(HOURS, START, NOW, NOW))
+        before, after = source.its_time, source.its_time
+        assert before is not None
+        assert after is not None
+        assert NOW < before < after
+        with pytest.raises(AnalyticsError):
+            list(source.fetch(HOURS, START, NOW, NOW))
+        assert source.its_time is None
 
 
 @pytest.mark.parametrize("step", [dated(b"busy", None, 503), Raw(), Raw(reset=True)])
