@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from usage_watch.cli.common.times import Reader
 from usage_watch.cli.doctor.channels import of_deliveries
 from usage_watch.cli.doctor.clocks import of_clock
 from usage_watch.cli.doctor.database import Room, of_file, of_room
@@ -17,10 +16,11 @@ from usage_watch.cli.doctor.files import Access, access, of_modes
 from usage_watch.cli.doctor.finding import Finding, exit_code, fault, note, ok, warning
 from usage_watch.cli.doctor.source import of_feed
 from usage_watch.cli.doctor.versions import resets_wal_wrongly, versions
-from usage_watch.cli.freshness import Freshness
 from usage_watch.core.targetstate import GivenUp, TargetState
 from usage_watch.store.examine import Examination
 from usage_watch.store.header import VERSION
+from usage_watch.views.freshness import Freshness
+from usage_watch.views.times import Reader
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 READER = Reader(ZoneInfo("UTC"), NOW)

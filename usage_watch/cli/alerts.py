@@ -7,30 +7,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from usage_watch.cli.answering import expected, rebaseline
-from usage_watch.cli.common.because import compared_json, comparisons, print_compared
-from usage_watch.cli.common.incidents import (
-    explained,
-    find,
-    in_words,
-    incident_json,
-    is_open,
-    print_all,
-    reminded_until,
-    urgent,
-    what,
-)
-from usage_watch.cli.common.orders import NOTHING, author, said, words_of
+from usage_watch.cli.common.because import compared_json, print_compared
+from usage_watch.cli.common.incidents import incident_json, print_all
+from usage_watch.cli.common.orders import author, said
 from usage_watch.cli.common.printing import print_facts, print_json, print_table
 from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
 from usage_watch.errors import UsageError
+from usage_watch.views.incidents import explained, find, in_words, is_open, reminded_until, what
+from usage_watch.views.orders import NOTHING, words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from usage_watch.cli.common.orders import Word
-    from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.store.alerts import Attempts, Decided
+    from usage_watch.views.orders import Word
+    from usage_watch.views.story import Story
+    from usage_watch.views.times import Reader
 
 
 class _Listing(Noun):
@@ -69,24 +63,22 @@ for _answer in (rebaseline, expected):
 @pass_session
 def list_(session: Session, history: bool, since: str, as_data: bool) -> None:
     """List what is open, and what has ended lately."""
-    from usage_watch.cli.common.times import Reader, since_at
     from usage_watch.clock import open_clock
-    from usage_watch.store.alerts import AlertStore
+    from usage_watch.views.story import listed
+    from usage_watch.views.times import Reader, since_at
 
     now = open_clock().now()
     start_at, config = since_at(since, now), session.config()
     with session.reading(config) as database:
-        found = AlertStore(database).incidents(start_at)
-        words = words_of(config, database, found, now)
-    shown = urgent(in_words((incident for incident in found if history or not incident.history), config, now))
+        found = listed(config, database, start_at, now, history=history)
     if as_data:
-        print_json([incident_json(incident, words[incident.id]) for incident in shown])
+        print_json([incident_json(incident, found.words[incident.id]) for incident in found.incidents])
         return
     reader = Reader(config.timezone, now)
-    hidden = len(found) - len(shown)
-    print_all(shown, words, reader, f"Nothing is open, and nothing has ended since {reader.moment(start_at)}.")
-    if hidden:
-        click.echo(f"\n{hidden:,} more with --history: over before their rule was first seen.")
+    nothing = f"Nothing is open, and nothing has ended since {reader.moment(start_at)}."
+    print_all(found.incidents, found.words, reader, nothing)
+    if found.hidden:
+        click.echo(f"\n{found.hidden:,} more with --history: over before their rule was first seen.")
 
 
 @alerts.command()
@@ -98,27 +90,21 @@ def show(session: Session, id: str, as_data: bool) -> None:
 
     ID may be any beginning of it that no other has, with or without `inc_`.
     """
-    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
-    from usage_watch.store.alerts import AlertStore
+    from usage_watch.views.story import story
+    from usage_watch.views.times import Reader
 
     config, now = session.config(), open_clock().now()
     with session.reading(config) as database:
-        store = AlertStore(database)
-        incident = find(store, id)
-        decisions, attempts = store.decisions_of(incident.id), store.attempts_of(incident.id)
-        word = words_of(config, database, [incident], now)[incident.id]
-        compared = comparisons(config, database, incident)
-    [incident] = in_words([incident], config, now)
+        found = story(config, database, id, now)
     if as_data:
-        told = {"compared": compared_json(compared), "decisions": [_decision_json(each) for each in decisions]}
-        print_json({**incident_json(incident, word), **told, "deliveries": [_delivery_json(each) for each in attempts]})
+        print_json(_data(found))
         return
     reader = Reader(config.timezone, now)
-    print_facts(explained(incident, reader, word, tabled=compared is not None))
-    print_compared(compared, reader)
-    _print_decisions(decisions, reader)
-    _print_deliveries(attempts, reader)
+    print_facts(explained(found.incident, reader, found.word, tabled=found.compared is not None))
+    print_compared(found.compared, reader)
+    _print_decisions(found.decisions, reader)
+    _print_deliveries(found.attempts, reader)
 
 
 @alerts.command()
@@ -132,11 +118,11 @@ def ack(session: Session, id: str, note: str | None, by: str | None) -> None:
     It holds until the alert rises to a higher level or ends. ID may be any beginning of it that no other has, with or
     without `inc_`. A running daemon learns of it by itself.
     """
-    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
     from usage_watch.core.silence import Ack
     from usage_watch.store.alerts import AlertStore
     from usage_watch.store.silences import SilenceStore
+    from usage_watch.views.times import Reader
 
     who, why = author(by), None if note is None else said("--note", note)
     config, now = session.config(), open_clock().now()
@@ -170,7 +156,7 @@ def _print_acknowledged(incident: Incident, before: Word, reader: Reader) -> Non
     print_facts(facts)
 
 
-def _print_decisions(decisions: list[Decided], reader: Reader) -> None:
+def _print_decisions(decisions: Sequence[Decided], reader: Reader) -> None:
     click.echo("\nDecisions")
     rows = [
         (
@@ -185,7 +171,7 @@ def _print_decisions(decisions: list[Decided], reader: Reader) -> None:
     print_table(("at", "channel", "news", "told", "why"), rows, "None: there was nothing to decide.")
 
 
-def _print_deliveries(attempts: list[Attempts], reader: Reader) -> None:
+def _print_deliveries(attempts: Sequence[Attempts], reader: Reader) -> None:
     click.echo("\nDeliveries")
     rows = [
         (each.target, each.reason, each.state, each.attempts, reader.moment(_when(each), ""), each.last_error or "")
@@ -196,6 +182,15 @@ def _print_deliveries(attempts: list[Attempts], reader: Reader) -> None:
 
 def _when(attempt: Attempts) -> datetime | None:
     return attempt.sent_at or attempt.next_attempt_at or attempt.attempted_at
+
+
+def _data(found: Story) -> dict[str, Any]:
+    return {
+        **incident_json(found.incident, found.word),
+        "compared": compared_json(found.compared),
+        "decisions": [_decision_json(each) for each in found.decisions],
+        "deliveries": [_delivery_json(each) for each in found.attempts],
+    }
 
 
 def _decision_json(decided: Decided) -> dict[str, Any]:

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.common import answers
-from usage_watch.cli.common.incidents import find, in_words, is_open, reminded_until, what
-from usage_watch.cli.common.orders import NOTHING, TIME, author, moment, said, words_of
+from usage_watch.cli.common.orders import TIME, author, moment, said
 from usage_watch.cli.common.printing import print_facts
 from usage_watch.cli.common.session import Command, Session, pass_session
 from usage_watch.errors import UsageError
+from usage_watch.views import answers
+from usage_watch.views.incidents import find, in_words, is_open, reminded_until, what
+from usage_watch.views.orders import NOTHING, words_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from usage_watch.cli.common.orders import Word
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.core.lessons import Answer, AnswerKind
     from usage_watch.rules import Rule
     from usage_watch.store.database import Database
+    from usage_watch.views.orders import Word
 
 _INSTEAD = {
     "threshold": "write another limit into its rule",
@@ -95,8 +96,8 @@ class _Answering:
     """Somebody says something, at a time."""
 
     def __init__(self, session: Session, kind: AnswerKind, by: str | None) -> None:
-        from usage_watch.cli.common.times import Reader
         from usage_watch.clock import open_clock
+        from usage_watch.views.times import Reader
 
         self._kind, self._who = kind, author(by)
         self._session, self._config = session, session.config()

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from usage_watch.cli.common.incidents import in_words, incident_json, what
+from usage_watch.cli.common.incidents import incident_json
 from usage_watch.cli.common.layout import wrapped
 from usage_watch.cli.common.printing import on_terminal, print_json, print_table, width
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.errors import UsageError
+from usage_watch.views.incidents import in_words, what
 
 if TYPE_CHECKING:
     from usage_watch.backtest import Difference, Month, Progress, ReadLater, Replay
-    from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.core.series import Feed
     from usage_watch.rules import Rule
     from usage_watch.store.database import Database
     from usage_watch.store.replay import Knowledge
+    from usage_watch.views.times import Reader
 
 _SHOWN = 20
 """Alerts that are listed; --json has them all."""
@@ -83,8 +84,8 @@ def backtest(session: Session, since: str, file: Path | None, diff: bool, as_dat
     Plays stored history back to them, each value from when it was known. Nothing is asked, sent or written. Reminders
     are not counted.
     """
-    from usage_watch.cli.common.times import Reader, since_at
     from usage_watch.clock import open_clock
+    from usage_watch.views.times import Reader, since_at
 
     if diff and file is None:
         raise UsageError("--diff compares two rules files; name the new one with --rules FILE.")

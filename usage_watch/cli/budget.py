@@ -28,12 +28,12 @@ def budget(session: Session, id: str | None, as_data: bool, check: bool) -> int:
     ID is a budget's rule id; without it all enabled ones are told of. The mark in a bar is where an even pace would be.
     """
     from usage_watch.cli.budgets.data import budget_json
-    from usage_watch.cli.budgets.reading import budgets
     from usage_watch.cli.budgets.words import print_budget
-    from usage_watch.cli.common.incidents import is_open
-    from usage_watch.cli.common.orders import serious, words_of
-    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
+    from usage_watch.views.budgets.reading import budgets
+    from usage_watch.views.incidents import is_open
+    from usage_watch.views.orders import serious, words_of
+    from usage_watch.views.times import Reader
 
     config, now = session.config(), open_clock().now()
     rules = _chosen(config, id)
@@ -56,7 +56,7 @@ def budget(session: Session, id: str | None, as_data: bool, check: bool) -> int:
 
 def _chosen(config: Config, id: str | None) -> Sequence[BudgetRule]:
     """The enabled budgets, or the one that was asked for; UsageError where there is none of that id."""
-    from usage_watch.cli.budgets.reading import enabled_budgets
+    from usage_watch.views.budgets.reading import enabled_budgets
 
     every = enabled_budgets(config)
     if id is None:

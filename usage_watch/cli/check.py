@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from usage_watch.cli.common.failures import SeveralError
-from usage_watch.cli.common.mutes import MutedTime, muted_times, print_mutes
+from usage_watch.cli.common.mutes import print_mutes
 from usage_watch.cli.common.printing import count, jsonable, print_facts, print_json, print_table
 from usage_watch.cli.common.session import Command, Session, json_option, pass_session
 from usage_watch.errors import Fault, RulesFileError
+from usage_watch.views.mutes import MutedTime, muted_times
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -146,7 +147,7 @@ def _print(report: Report) -> None:
 
         print_frequencies(report.frequencies, report.twins, report.config.rules, report.now)
     if report.mutes:
-        from usage_watch.cli.common.times import Reader
+        from usage_watch.views.times import Reader
 
         zone = report.config.timezone
         click.echo(f"\nWhat is muted next (times in {zone.key})")

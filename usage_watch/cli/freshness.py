@@ -1,95 +1,18 @@
-"""How fresh each feed is: until when there is usage, until when it is settled, and how asking for it goes."""
+"""How fresh each feed is, as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.common.printing import count, print_table
-from usage_watch.core.plain import plain
-from usage_watch.core.units import spell_duration
+from usage_watch.cli.common.printing import print_table
+from usage_watch.views.freshness import complaints, learned, state_of
 
 if TYPE_CHECKING:
-    from usage_watch.cli.common.times import Reader
-    from usage_watch.config import Config
-    from usage_watch.core.feedstate import FeedState
-    from usage_watch.store.database import Database
-    from usage_watch.store.history import HistoryStore
-
-_LOOKED_BACK = timedelta(days=14)
-"""How far back the newest usage is looked for."""
-_GRACE = timedelta(hours=1)
-"""How late a poll may be before anybody is told: `run --once` may come by the hour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """One feed that the rules need; its names are those of `status --json`."""
-
-    feed: str
-    dataset: str
-    bucket: str
-    scope: str
-    """`everyone`, `each-member` or one member's email."""
-    data_until: datetime | None
-    """End of the newest bucket with usage; None where the last two weeks have none."""
-    settled_until: datetime | None
-    """Until when nothing is expected to change any more."""
-    polled_at: datetime | None
-    next_poll_at: datetime
-    overdue: bool
-    """It should have been asked an hour ago: nothing asks any more."""
-    stale_from: datetime | None
-    """End of the newest bucket with usage, while the sync seems to stand; None while it runs."""
-    usual_lag_seconds: int
-    """From a bucket's end to its first usage; assumed until learned."""
-    lag_learned_from: int
-    """Buckets; 0 while assumed."""
-    zero_age_seconds: int
-    """How long after its end a bucket without usage counts as zero; assumed until learned."""
-    zero_age_learned_from: int
-    """Buckets; 0 while assumed."""
-    failures: int
-    """Failed attempts in a row."""
-    last_error: str | None
-
-
-def fresh(config: Config, database: Database, now: datetime) -> list[Freshness]:
-    """Every feed that the enabled rules need, asked already or not."""
-    from usage_watch.store.history import HistoryStore
-
-    history = HistoryStore(database)
-    return [_freshness(history, history.state(feed), config.source.poll_every, now) for feed in config.feeds()]
-
-
-def _freshness(history: HistoryStore, state: FeedState, poll_every: timedelta, now: datetime) -> Freshness:
-    from usage_watch.core.series import HOUR
-    from usage_watch.source.sync import due_at
-
-    feed, due = state.feed, due_at(state, now, poll_every)
-    until = history.load({feed: now - _LOOKED_BACK})[feed].data_until
-    return Freshness(
-        feed=str(feed),
-        dataset=feed.dataset,
-        bucket="1h" if feed.width == HOUR else "1d",
-        scope=feed.scope,
-        data_until=None if until is None else datetime.fromtimestamp(until, UTC),
-        settled_until=state.frontier_at,
-        polled_at=state.polled_at,
-        next_poll_at=due,
-        overdue=state.polled_at is not None and now - due > max(_GRACE, poll_every),
-        stale_from=state.stale_from,
-        usual_lag_seconds=state.learned.usual_lag,
-        lag_learned_from=state.learned.lag_from,
-        zero_age_seconds=state.learned.zero_age,
-        zero_age_learned_from=state.learned.zeros_from,
-        failures=state.failures,
-        last_error=state.last_error,
-    )
+    from usage_watch.views.freshness import Freshness
+    from usage_watch.views.times import Reader
 
 
 def print_lateness(feeds: Sequence[Freshness]) -> None:
@@ -98,25 +21,19 @@ def print_lateness(feeds: Sequence[Freshness]) -> None:
     rows = (
         (
             feed.feed,
-            _learned(feed.usual_lag_seconds, feed.lag_learned_from),
-            _learned(feed.zero_age_seconds, feed.zero_age_learned_from),
+            learned(feed.usual_lag_seconds, feed.lag_learned_from),
+            learned(feed.zero_age_seconds, feed.zero_age_learned_from),
         )
         for feed in feeds
     )
     print_table(heads, rows, "")
 
 
-def _learned(seconds: int, buckets: int) -> str:
-    """Nobody needs the minutes of half a day."""
-    spelled = f"{round(seconds / 3600)} h" if seconds >= 36_000 else spell_duration(timedelta(seconds=seconds))
-    return f"{spelled} (from {buckets:,} buckets)" if buckets else f"{spelled}, until learned"
-
-
 def print_freshness(feeds: Sequence[Freshness], reader: Reader) -> None:
     """A line a feed, and a sentence for each thing that is wrong."""
     heads = ("feed", "usage until", "settled until", "asked", "state")
     print_table(heads, (_row(feed, reader) for feed in feeds), "Nothing is asked for: no rule is enabled.")
-    for sentence in dict.fromkeys(_complaints(feeds, reader)):
+    for sentence in dict.fromkeys(complaints(feeds, reader)):
         click.echo(sentence)
 
 
@@ -128,32 +45,3 @@ def _row(feed: Freshness, reader: Reader) -> tuple[str, ...]:
         reader.moment(feed.polled_at),
         state_of(feed),
     )
-
-
-def state_of(feed: Freshness) -> str:
-    """`fine`, or in a word what is wrong with reading it."""
-    if feed.failures:
-        return "failing"
-    if feed.polled_at is None:
-        return "new"
-    if feed.stale_from is not None:
-        return "stale"
-    return "overdue" if feed.overdue else "fine"
-
-
-def _complaints(feeds: Iterable[Freshness], reader: Reader) -> Iterator[str]:
-    for feed in feeds:
-        if feed.overdue:
-            yield (
-                f"Nothing has asked since {reader.moment(feed.polled_at)}: "
-                "is `usage-watch run` running, or the job that calls `run --once`?"
-            )
-        if feed.stale_from is not None and not feed.failures:
-            yield (
-                f"No {feed.dataset} since {reader.last(feed.stale_from, feed.bucket, '')}, though most earlier weeks "
-                "had some: the source's sync seems to stand. Until it is back, no zero counts as one."
-            )
-        if feed.failures:
-            again = "" if feed.overdue else f", again at {reader.moment(feed.next_poll_at)}"
-            error = plain(feed.last_error or "", 500).rstrip(".")
-            yield f"After {count(feed.failures, 'failed attempt')}{again}: {error}."

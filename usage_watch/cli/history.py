@@ -62,10 +62,10 @@ def export(session: Session, dataset: str | None, bucket: str | None, since: str
 
     A row without an axis is a total. Zeros are counts; a time that is not listed was never fetched.
     """
-    from usage_watch.cli.common.times import since_at
     from usage_watch.clock import open_clock
     from usage_watch.core.series import DAY, HOUR, Width
     from usage_watch.store.history import HistoryStore
+    from usage_watch.views.times import since_at
 
     start_at = None if since is None else since_at(since, open_clock().now())
     widths: dict[str | None, Width] = {"1h": HOUR, "1d": DAY}

@@ -53,8 +53,8 @@ def _report(config: Config, database: Database, summary: Summary, now: datetime)
 
 def _not_asked(config: Config, database: Database, told: Sequence[str], now: datetime) -> list[str]:
     """Why feeds that failed before were left alone this time: they are as unread as before."""
-    from usage_watch.cli.common.times import Reader
     from usage_watch.store.history import HistoryStore
+    from usage_watch.views.times import Reader
 
     reader = Reader(config.timezone, now)
     found = {}

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from usage_watch.cli.common.incidents import is_open, urgent
-from usage_watch.cli.common.orders import named
 from usage_watch.cli.common.printing import count
+from usage_watch.views.incidents import is_open, named, urgent
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.core.silence import Matcher
     from usage_watch.store.database import Database
+    from usage_watch.views.times import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.common.orders import TIME, author, moment, named, readable, said
+from usage_watch.cli.common.orders import TIME, author, moment, readable, said
 from usage_watch.cli.common.printing import count, print_facts, print_json
 from usage_watch.cli.common.session import Noun, Session, json_option, pass_session
-from usage_watch.cli.common.silences import about, matched, print_silences, silence_json
+from usage_watch.cli.common.silences import print_silences, silence_json
 from usage_watch.errors import UsageError
+from usage_watch.views.incidents import named
+from usage_watch.views.silences import about, matched
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from usage_watch.cli.common.times import Reader
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.core.silence import Matcher, Silence
     from usage_watch.store.silences import SilenceStore
+    from usage_watch.views.times import Reader
 
 
 @click.group(cls=Noun)
@@ -60,10 +62,10 @@ def add(
 
     Times without a zone are in that of the rules file. A running daemon learns of it by itself.
     """
-    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
     from usage_watch.store.alerts import AlertStore
     from usage_watch.store.silences import SilenceStore
+    from usage_watch.views.times import Reader
 
     asked, who, why = _read(matchers), author(by), said("--reason", reason)
     config, now = session.config(), open_clock().now()
@@ -148,11 +150,11 @@ def _described(new: Silence, found: Sequence[Incident], reader: Reader) -> Itera
 @pass_session
 def list_(session: Session, every: bool, as_data: bool) -> None:
     """List the silences that are in force and to come."""
-    from usage_watch.cli.common.silences import state
-    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
     from usage_watch.store.alerts import AlertStore
     from usage_watch.store.silences import SilenceStore
+    from usage_watch.views.silences import state
+    from usage_watch.views.times import Reader
 
     config, now = session.config(), open_clock().now()
     with session.reading(config) as database:
@@ -174,10 +176,10 @@ def expire(session: Session, id: str) -> None:
     What it held back and is still open is told then. ID may be any beginning of it that no other has, with or without
     `sil_`.
     """
-    from usage_watch.cli.common.times import Reader
     from usage_watch.clock import open_clock
     from usage_watch.store.alerts import AlertStore
     from usage_watch.store.silences import SilenceStore
+    from usage_watch.views.times import Reader
 
     config, now = session.config(), open_clock().now()
     reader = Reader(config.timezone, now)
@@ -209,10 +211,10 @@ def preview(session: Session, matchers: Sequence[str], since: str, as_data: bool
     That is what is open now, and how many of the alerts that somebody was told of lately it would have kept quiet.
     Matchers are those of `silence add`.
     """
-    from usage_watch.cli.common.times import Reader, since_at
     from usage_watch.cli.preview import described, preview_json
     from usage_watch.cli.preview import preview as previewed
     from usage_watch.clock import open_clock
+    from usage_watch.views.times import Reader, since_at
 
     asked, now = _read(matchers), open_clock().now()
     start_at, config = since_at(since, now), session.config()

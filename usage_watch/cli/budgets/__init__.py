@@ -1,1 +1,1 @@
-"""Budgets in their running periods: read from the store, in words, in a line each, and as data."""
+"""Budgets in a terminal: in a line each, in full, and as data."""

@@ -13,11 +13,11 @@ from usage_watch.rules.budget.rolling import told_level
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from usage_watch.cli.budgets.state import Budget, Line
-    from usage_watch.cli.common.orders import Words
     from usage_watch.core.incident import Incident
     from usage_watch.core.money import Price
     from usage_watch.core.promise import Notification
+    from usage_watch.views.budgets.state import Budget, Line
+    from usage_watch.views.orders import Words
 
 
 def budget_json(budget: Budget, words: Words, price: Price | None, now: datetime) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _level(incident: Incident, notification: Notification) -> float | None:
 
 def budget_brief(budget: Budget, now: datetime) -> dict[str, Any]:
     """What one line says of it: of several series the sum, how many there are, and the largest share of a limit."""
-    alone = budget.lines[0] if budget.lines and budget.rule.for_each is None else None
+    alone = budget.alone
     return {
         "rule": budget.rule.id,
         "unit": budget.rule.unit,

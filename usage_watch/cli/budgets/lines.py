@@ -1,4 +1,4 @@
-"""Many in a line each: the budgets, or the series of one."""
+"""Many in a line each, with a bar: the budgets, or the series of one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from usage_watch.cli.budgets.figures import at_least, day_of, drawn, how_many_over, rough, spent_in_all
 from usage_watch.cli.common import layout
-from usage_watch.cli.common.incidents import is_open
+from usage_watch.cli.common.bars import bar
 from usage_watch.cli.common.printing import print_table, width
 from usage_watch.core.plain import plain
 from usage_watch.core.units import number, percent
 from usage_watch.rules.budget.words import chance
+from usage_watch.views.budgets.figures import at_least, how_many_over, rough, shortly, spent_in_all
+from usage_watch.views.incidents import is_open
 
 if TYPE_CHECKING:
-    from usage_watch.cli.budgets.state import Budget, Line
-    from usage_watch.cli.common.times import Reader
+    from datetime import datetime
+
     from usage_watch.core.incident import Incident
+    from usage_watch.views.budgets.state import Budget, Line
+    from usage_watch.views.times import Reader
 
 _CELLS = 10
 """Of a bar."""
@@ -28,6 +31,11 @@ _BESIDE = 56
 """Columns of the table of series, without their names."""
 _NARROWEST, _LONGEST = 16, 200
 """Columns and characters of a name."""
+
+
+def drawn(budget: Budget, line: Line, cells: int, now: datetime) -> str:
+    """A bar of the limit, with a mark at the even pace."""
+    return bar(line.share, budget.passed(now), cells)
 
 
 def print_budgets(budgets: Sequence[Budget], reader: Reader) -> None:
@@ -41,23 +49,11 @@ def _row(budget: Budget, reader: Reader) -> tuple[str, ...]:
     if not budget.lines:
         return budget.rule.id, "", "", "", "", "nothing is known yet"
     top = budget.lines[0]
-    spent, limit, expected = top.spent, number(top.limit), _shortly(budget, top, reader)
+    spent, limit, expected = top.spent, number(top.limit), shortly(budget, top, reader)
     if budget.rule.for_each is not None:
         spent, limit, expected = spent_in_all(budget), "each", f"{how_many_over(budget)} over"
     picture = drawn(budget, top, _CELLS, reader.now)
     return budget.rule.id, picture, percent(top.share), at_least(budget, number(spent), "≥ "), limit, expected
-
-
-def _shortly(budget: Budget, line: Line, reader: Reader) -> str:
-    """`41,000, over: 97 %`: at the period's end, and how likely the limit is reached."""
-    if budget.begins_at is not None:
-        return f"begins {day_of(budget.begins_at, budget, reader)}"
-    if line.over:
-        return "over"
-    if line.ahead is None:
-        rest = 0 if budget.unattributed is None else budget.unattributed.rest
-        return f"up to {rough(rest)} more" if rest else "no forecast"
-    return f"{rough(line.ahead.median)}, over: {chance(line.ahead.over)}"
 
 
 def print_lines(budget: Budget) -> None:

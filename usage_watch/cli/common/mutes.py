@@ -1,47 +1,17 @@
-"""The mutes of the rules file in a line, and as data."""
+"""The mutes of the rules file in a line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from usage_watch.cli.common.printing import print_table
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from usage_watch.cli.common.times import Reader
-    from usage_watch.config import Config
+    from usage_watch.views.mutes import MutedTime
+    from usage_watch.views.times import Reader
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class MutedTime:
-    """When something is not told, now or next; its names are those of `--json`."""
-
-    name: str
-    """`the event Hackathon`, `sat-sun 00:00-24:00`."""
-    rules: Sequence[str]
-    """The ids of the rules that it is about."""
-    in_force: bool
-    begins: datetime | None
-    """Now, where it is in force; None where it does not come again."""
-    ends: datetime | None
-    """None too where it never ends."""
-
-
-def muted_times(config: Config, now: datetime) -> list[MutedTime]:
-    """Of each event and weekly mute when it is next in force."""
-    from usage_watch.config.advice import covered
-
-    found = []
-    for mute in config.mutes:
-        begins_at = mute.when.begins_at(now)
-        ends_at = None if begins_at is None else mute.free_at(begins_at)
-        found.append(MutedTime(mute.name, covered(mute, config), mute.in_force(now), begins_at, ends_at))
-    return found
 
 
 def print_mutes(mutes: Sequence[MutedTime], reader: Reader) -> None:

@@ -5,32 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from usage_watch.cli.common.incidents import is_open, urgent
 from usage_watch.cli.common.printing import print_table
+from usage_watch.views.silences import about, matched, state
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.core.silence import Silence
-
-
-def about(silence: Silence, incidents: Sequence[Incident]) -> list[Incident]:
-    """What is open and what the silence is about, whether it is in force or not; the most urgent first."""
-    return urgent(incident for incident in incidents if is_open(incident) and silence.covers(incident))
-
-
-def matched(silence: Silence) -> str:
-    """Its matchers, as they are written."""
-    return " ".join(map(str, silence.matchers))
-
-
-def state(silence: Silence, now: datetime) -> str:
-    """`in force`, `to come` or `over`."""
-    if silence.in_force(now):
-        return "in force"
-    return "to come" if silence.expired_at is None and now < silence.from_at else "over"
+    from usage_watch.views.times import Reader
 
 
 def print_silences(silences: Sequence[Silence], incidents: Sequence[Incident], reader: Reader) -> None:

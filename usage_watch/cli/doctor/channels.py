@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from usage_watch.channels.base import ChannelSettings
-    from usage_watch.cli.common.times import Reader
     from usage_watch.cli.doctor.patient import Patient
     from usage_watch.config import Config
+    from usage_watch.views.times import Reader
 
 
 def channels(patient: Patient, reader: Reader) -> Iterator[Finding]:

@@ -62,7 +62,6 @@ def _sections(rules: Path, now: datetime, thorough: bool) -> Iterator[Section]:
     from zoneinfo import ZoneInfo
 
     from usage_watch import __version__
-    from usage_watch.cli.common.times import Reader
     from usage_watch.cli.doctor.channels import channels
     from usage_watch.cli.doctor.daemon import daemon
     from usage_watch.cli.doctor.database import database
@@ -71,6 +70,7 @@ def _sections(rules: Path, now: datetime, thorough: bool) -> Iterator[Section]:
     from usage_watch.cli.doctor.source import source
     from usage_watch.cli.doctor.versions import versions
     from usage_watch.store.examine import SQLITE
+    from usage_watch.views.times import Reader
 
     yield Section("Versions", versions(__version__, platform.python_version(), SQLITE))
     patient = meet(rules, now, os.environ, thorough)

@@ -12,11 +12,11 @@ from usage_watch.cli.common.located import located
 from usage_watch.errors import UsageWatchError
 
 if TYPE_CHECKING:
-    from usage_watch.cli.freshness import Freshness
     from usage_watch.config import Config
     from usage_watch.core.targetstate import TargetState
     from usage_watch.store.database import Database
     from usage_watch.store.examine import Examination, Oddity
+    from usage_watch.views.freshness import Freshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ def _read(database: Database, config: Config | None, now: datetime, thorough: bo
 
 
 def _whole(database: Database, config: Config | None, now: datetime, examined: Examination) -> Stored:
-    from usage_watch.cli.deliveries import SHOWN_FOR
-    from usage_watch.cli.freshness import fresh
     from usage_watch.store.examine import oddities
     from usage_watch.store.targets import TargetStore
+    from usage_watch.views.deliveries import SHOWN_FOR
+    from usage_watch.views.freshness import fresh
 
     return Stored(
         examined,

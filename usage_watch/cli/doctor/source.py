@@ -14,11 +14,11 @@ from usage_watch.core.units import spell_duration
 from usage_watch.errors import SecretError, SourceError
 
 if TYPE_CHECKING:
-    from usage_watch.cli.common.times import Reader
     from usage_watch.cli.doctor.patient import Patient
-    from usage_watch.cli.freshness import Freshness
     from usage_watch.config import Config
     from usage_watch.store.examine import Oddity
+    from usage_watch.views.freshness import Freshness
+    from usage_watch.views.times import Reader
 
 _SECONDS = 10.0
 """That an answer may take."""

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from usage_watch.cli.freshness import Freshness
-    from usage_watch.core.incident import Incident
-    from usage_watch.core.message import Fact
-    from usage_watch.core.periods import Span
-    from usage_watch.core.promise import Notification, Told
-    from usage_watch.rules.budget import BudgetRule
-    from usage_watch.rules.budget.outlook import Silent
-    from usage_watch.rules.budget.unattributed import Unattributed
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import Fact, Reason
+from usage_watch.core.periods import Span
+from usage_watch.core.promise import Notification, Told
+from usage_watch.rules.budget import BudgetRule
+from usage_watch.rules.budget.outlook import Silent
+from usage_watch.rules.budget.unattributed import Unattributed
+from usage_watch.views.freshness import Freshness
 
 _DAY = timedelta(days=1)
 
@@ -104,6 +102,11 @@ class Budget:
     told: Mapping[str, Sequence[Told]]
     """What was promised of each, by id."""
 
+    @property
+    def alone(self) -> Line | None:
+        """The one series of a budget that has no `for_each`."""
+        return self.lines[0] if self.lines and self.rule.for_each is None else None
+
     def passed(self, now: datetime) -> float | None:
         """How much of the period is over, 0 to 1."""
         return None if self.span is None else (now - self.span.start_at) / (self.span.end_at - self.span.start_at)
@@ -119,8 +122,6 @@ class Budget:
 
     def said(self, incident: Incident) -> list[tuple[datetime, Notification, list[str]]]:
         """When which level was told, and to whom, oldest first; without corrections, which ping nobody."""
-        from usage_watch.core.message import Reason
-
         found: dict[tuple[datetime, str], tuple[Notification, list[str]]] = {}
         for each in self.told[incident.id]:
             notification = each.notification

@@ -1,13 +1,13 @@
-"""What people answered to an alert about what is usual, in words and as data."""
+"""What people answered to an alert about what is usual, in words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from usage_watch.cli.common.times import Reader
     from usage_watch.core.incident import Incident
     from usage_watch.core.lessons import Answer
+    from usage_watch.views.times import Reader
 
 
 def name(answer: Answer) -> str:
@@ -52,21 +52,3 @@ def span(answer: Answer, incident: Incident, reader: Reader) -> str:
     own_start, own_end = reader.first(incident.started_at, bucket), reader.last(incident.ended_at, bucket, "its end")
     begin, end = reader.moment(answer.from_at, own_start), reader.moment(answer.until_at, own_end)
     return f"{begin} to {end}"
-
-
-def answer_json(answer: Answer, incident: Incident) -> dict[str, Any]:
-    """For programs; `until` is null while the alert goes on, and of a new usual."""
-    from usage_watch.core.lessons import AnswerKind
-
-    open_ended = answer.kind is AnswerKind.REBASELINE
-    return {
-        "kind": answer.kind,
-        "from": answer.from_at or incident.started_at,
-        "until": None if open_ended else answer.until_at or incident.ended_at,
-        "at": answer.at,
-        "author": answer.author,
-        "note": answer.note,
-        "stands": answer.stands,
-        "taken_back_at": answer.taken_back_at,
-        "taken_back_by": answer.taken_back_by,
-    }

@@ -6,25 +6,26 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from usage_watch.cli.budgets.state import Ahead, Budget, Line
+from usage_watch.config import Config
+from usage_watch.core.incident import Incident
+from usage_watch.core.message import Fact
+from usage_watch.core.periods import Span, upcoming
+from usage_watch.core.promise import Told
+from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Floats, History, Ints
 from usage_watch.core.units import from_epoch
-
-if TYPE_CHECKING:
-    from usage_watch.cli.freshness import Freshness
-    from usage_watch.config import Config
-    from usage_watch.core.incident import Incident
-    from usage_watch.core.message import Fact
-    from usage_watch.core.periods import Span
-    from usage_watch.core.promise import Told
-    from usage_watch.core.series import Feed, FeedHistory, Floats, History, Ints
-    from usage_watch.rules.budget import BudgetRule
-    from usage_watch.rules.budget.books import Books
-    from usage_watch.rules.budget.outlook import Outlook, Silent
-    from usage_watch.rules.budget.unattributed import Unattributed
-    from usage_watch.store.database import Database
+from usage_watch.rules.budget import BudgetRule
+from usage_watch.rules.budget.books import Books, Page
+from usage_watch.rules.budget.outlook import Outlook, Silent, lately, outlook, settled_days
+from usage_watch.rules.budget.unattributed import Unattributed, unattributed
+from usage_watch.rules.budget.words import known_since, not_read, nothing_read
+from usage_watch.store.alerts import AlertStore
+from usage_watch.store.database import Database
+from usage_watch.store.history import HistoryStore
+from usage_watch.views.budgets.state import Ahead, Budget, Line
+from usage_watch.views.freshness import Freshness, fresh
+from usage_watch.views.incidents import in_words, is_open, urgent
 
 _LEARNED = timedelta(days=75)
 """What a forecast learns from, were the last settled day two weeks old."""
@@ -34,17 +35,11 @@ _MIDDAY = timedelta(hours=12)
 
 def enabled_budgets(config: Config) -> list[BudgetRule]:
     """The budgets that are judged."""
-    from usage_watch.rules.budget import BudgetRule
-
     return [rule for rule in config.enabled if isinstance(rule, BudgetRule)]
 
 
 def budgets(config: Config, database: Database, rules: Sequence[BudgetRule], now: datetime) -> list[Budget]:
     """How these stand."""
-    from usage_watch.cli.freshness import fresh
-    from usage_watch.store.alerts import AlertStore
-    from usage_watch.store.history import HistoryStore
-
     if not rules:
         return []
     wants: dict[Feed, datetime] = {}
@@ -73,14 +68,10 @@ def _began(rule: BudgetRule, config: Config, now: datetime) -> datetime:
 
 def _of_all(rule: BudgetRule) -> list[Feed]:
     """What everyone used, beside which a pool's members are set; the first that was read."""
-    from usage_watch.core.series import DAY, HOUR, Feed
-
     return [Feed(rule.dataset, DAY), Feed(rule.dataset, HOUR)] if rule.of == "pool" else []
 
 
 def _unattributed(rule: BudgetRule, history: History, span: Span | None) -> Unattributed | None:
-    from usage_watch.rules.budget.unattributed import unattributed
-
     feeds = [history[feed] for feed in _of_all(rule) if len(history[feed].starts)]
     return unattributed(history[rule.feed], feeds[0], span) if feeds and span is not None else None
 
@@ -102,8 +93,6 @@ def _budget(
     told: Mapping[str, Sequence[Told]],
     now: datetime,
 ) -> Budget:
-    from usage_watch.cli.common.incidents import in_words, urgent
-
     zone, span, begins_at = _period(rule, config, now)
     reckoned = _reckoned(rule, history[rule.feed], config, span, zone, now)
     start_at = _began(rule, config, now)
@@ -137,9 +126,6 @@ class _Reckoned:
 def _reckoned(
     rule: BudgetRule, history: FeedHistory, config: Config, span: Span | None, zone: ZoneInfo, now: datetime
 ) -> _Reckoned:
-    from usage_watch.rules.budget.books import Books
-    from usage_watch.rules.budget.outlook import Outlook, Silent, lately, outlook, settled_days
-
     series = rule.series(history, config.defaults)
     if not series:
         return _Reckoned([], [], 0, Silent.YOUNG)
@@ -156,9 +142,6 @@ def _reckoned(
 
 def _period(rule: BudgetRule, config: Config, now: datetime) -> tuple[ZoneInfo, Span | None, datetime | None]:
     """The zone of its days, the period that runs, and when the first begins where none does yet."""
-    from usage_watch.core.periods import upcoming
-    from usage_watch.core.series import DAY
-
     if rule.rolling is not None:
         return ZoneInfo("UTC") if rule.width == DAY else config.timezone, None, None
     periods = rule.periods(config.defaults)
@@ -170,9 +153,6 @@ def _spent(
     rule: BudgetRule, books: Books, span: Span | None, start_at: datetime, zone: ZoneInfo, now: datetime
 ) -> tuple[Ints, list[Fact]]:
     """What each series has spent, and why that may be less than all."""
-    from usage_watch.rules.budget.books import Page
-    from usage_watch.rules.budget.words import known_since, not_read, nothing_read
-
     if rule.rolling is not None:
         window = int(rule.rolling.total_seconds()) // books.width
         inside = slice(max(books.first, len(books.starts) - window), len(books.starts))
@@ -224,8 +204,6 @@ def _midday(start: int | None, now: datetime) -> datetime | None:
 
 def _concerns(incident: Incident, span: Span | None, start_at: datetime) -> bool:
     """Whether it is open, or of the period that runs."""
-    from usage_watch.cli.common.incidents import is_open
-
     if is_open(incident):
         return True
     if span is not None:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from usage_watch.cli.common.bars import bar
-from usage_watch.core.money import CREDITS
+from usage_watch.core.money import CREDITS, Price
 from usage_watch.core.periods import midnight
 from usage_watch.core.units import number, span
-
-if TYPE_CHECKING:
-    from usage_watch.cli.budgets.state import Budget, Line
-    from usage_watch.cli.common.times import Reader
-    from usage_watch.core.money import Price
+from usage_watch.rules.budget.words import chance
+from usage_watch.views.budgets.state import Budget, Line
+from usage_watch.views.times import Reader
 
 _DAY = timedelta(days=1)
-
-
-def drawn(budget: Budget, line: Line, cells: int, now: datetime) -> str:
-    """A bar of the limit, with a mark at the even pace."""
-    return bar(line.share, budget.passed(now), cells)
 
 
 def spent_in_all(budget: Budget) -> float:
@@ -59,3 +50,15 @@ def day_of(at: datetime, budget: Budget, reader: Reader) -> str:
     """`Thu 26 Nov`, in the zone of the period."""
     day = at.astimezone(budget.zone).date()
     return span(midnight(day, budget.zone), midnight(day + _DAY, budget.zone), budget.zone, reader.now)
+
+
+def shortly(budget: Budget, line: Line, reader: Reader) -> str:
+    """`41,000, over: 97 %`: at the period's end, and how likely the limit is reached."""
+    if budget.begins_at is not None:
+        return f"begins {day_of(budget.begins_at, budget, reader)}"
+    if line.over:
+        return "over"
+    if line.ahead is None:
+        rest = 0 if budget.unattributed is None else budget.unattributed.rest
+        return f"up to {rough(rest)} more" if rest else "no forecast"
+    return f"{rough(line.ahead.median)}, over: {chance(line.ahead.over)}"

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.cli.office import NOW
-from usage_watch.cli.common.times import Reader, since_at
 from usage_watch.errors import UsageError
+from usage_watch.views.times import Reader, since_at
 
 READER = Reader(ZoneInfo("Europe/Berlin"), NOW)
 

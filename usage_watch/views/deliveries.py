@@ -1,20 +1,16 @@
-"""How it goes with each channel, in a line: part of `usage-watch status`."""
+"""What is not delivered, and how it goes with each channel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import click
-
-from usage_watch.cli.common.printing import print_table
-
 if TYPE_CHECKING:
-    from usage_watch.cli.common.times import Reader
     from usage_watch.core.targetstate import TargetState
     from usage_watch.store.database import Database
     from usage_watch.store.outbox import State
+    from usage_watch.views.times import Reader
 
 SHOWN_FOR = timedelta(days=7)
 """For how long it is said that a message was given up."""
@@ -31,19 +27,12 @@ def undelivered(database: Database, now: datetime) -> tuple[Pending, Sequence[Ta
     return Outbox(database).pending(since), TargetStore(database).states(since)
 
 
-def print_deliveries(pending: Pending, states: Sequence[TargetState], reader: Reader) -> None:
-    """A line for what waits, and one for what was given up, of each channel that has either."""
+def troubles(pending: Pending, states: Sequence[TargetState], reader: Reader) -> Iterator[tuple[str, str, str]]:
+    """What waits and what was given up, of each channel that has either: its name, how many messages, and why."""
     by_name = {state.name: state for state in states}
-    rows: list[tuple[str, object, str]] = [
-        (name, count, said)
-        for name, counts in pending.items()
-        for count, said in _lines(counts, by_name.get(name), reader)
-        if count
-    ]
-    rows += [(each.name, "", _unstated(each, reader)) for each in states if each.unstated_from is not None]
-    click.echo("\nMessages not delivered" + ("" if rows else ": none"))
-    if rows:
-        print_table(("channel", "messages", "state"), rows, "")
+    for name, counts in pending.items():
+        yield from ((name, f"{count}", said) for count, said in _lines(counts, by_name.get(name), reader) if count)
+    yield from ((each.name, "", _unstated(each, reader)) for each in states if each.unstated_from is not None)
 
 
 def _unstated(state: TargetState, reader: Reader) -> str:

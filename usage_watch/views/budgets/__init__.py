@@ -1,0 +1,1 @@
+"""Budgets in their running periods: read from the store, and in words."""
