@@ -102,7 +102,7 @@ TOP = [
     ("store: {keep: 1y, keep_members: 2y}", "1:8: `store` needs a `keep_members` that is no longer than"),
     ("store: {keep: 90d}\nsource: {backfill: 1y}", "1:15: `keep` is shorter than `source.backfill`; write 1y or more"),
     ("web: on", "1:6: `web`: write {listen: 127.0.0.1:8321}, or off"),
-    ("web: {members: initials}", "1:7: `members` is not there yet in this version; leave it out"),
+    ("web: {members: initial}", "1:16: `web.members` takes full, initials or hidden; did you mean initials?"),
     ("web: {lisen: 1}", "1:7: `lisen` is not known here; did you mean `listen`?"),
     ("web: {listen: 8321}", "1:15: `web.listen` takes text; put quotes around it"),
     ("web: {listen: 127.0.0.1}", "1:15: `web.listen`: write an address and a port, such as 127.0.0.1:8321"),

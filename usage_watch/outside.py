@@ -16,6 +16,7 @@ from usage_watch.meta.unstored import reason_of
 from usage_watch.observer import Observer, sign
 from usage_watch.systemd import Supervisor
 from usage_watch.vitals import Hindered, Vitals
+from usage_watch.web.page.site import Site
 
 if TYPE_CHECKING:
     from usage_watch.clock import Clock
@@ -43,6 +44,7 @@ class Outside:
         self._alarm = Alarm(config, os.environ)
         self._observer: Observer | None = None
         self._config = config
+        self._site = Site(self._path, config, self._vitals, clock.now)
         self._heartbeat: Heartbeat | None = None
         self._web: WebSettings | None = None
         self._pulse: HeartbeatSettings | None = None
@@ -101,6 +103,7 @@ class Outside:
             self._observer.heartbeat = self._heartbeat
             self._observer.heed(config)
         self._alarm.heed(config)
+        self._site.heed(config)
 
     def _beaten(self, settings: HeartbeatSettings | None) -> Heartbeat | None:
         if settings is None:
@@ -144,5 +147,5 @@ class Outside:
         from usage_watch.web.pages import pages
         from usage_watch.web.server import WebServer
 
-        served = pages(self._vitals, self._path, __version__, self._clock.now)
+        served = {**self._site.pages, **pages(self._vitals, self._path, __version__, self._clock.now)}
         return WebServer(*settings.address, Hosts(settings.hosts, addresses=not settings.local), served)

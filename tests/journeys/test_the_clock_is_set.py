@@ -155,9 +155,9 @@ def test_a_clock_that_is_set_tells_nothing_twice_and_loses_nothing(tmp_path: Pat
         reminded_at = datetime.fromisoformat(bodies(found)[3]["sent_at"])
         assert hour(8.5) <= reminded_at <= hour(9.8), "six hours after it was told, by a clock that nobody set"
         assert found.told(found.admin) == [], "nothing is wrong with the watcher"
-        assert found.metric("usage_watch_last_turn_timestamp_seconds") == pytest.approx(
-            found.clock.now().timestamp(), abs=60
-        )
+        # It may have turned for another reason when it was woken, and be about to turn for this one.
+        until = found.clock.now().timestamp()
+        assert eventually(lambda: abs(found.metric("usage_watch_last_turn_timestamp_seconds") - until) < 60)
 
 
 @pytest.mark.parametrize("jump", list(JUMPS))

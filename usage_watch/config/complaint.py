@@ -53,11 +53,6 @@ def said(subject: str, sentence: str) -> str:
     return f"{subject} {sentence}" if _PREDICATE.match(sentence) else f"{subject}: {sentence}"
 
 
-def not_yet(subject: str, now: Sequence[str] = ()) -> str:
-    """For what is in the contract, but not built; `now` are the words that it takes today."""
-    return f"{subject} is not there yet in this version; {f'write {either(now)}, or ' if now else ''}leave it out"
-
-
 def pick(lead: str, words: Sequence[str], written: object) -> str:
     """What may be chosen, and what was probably meant."""
     meant = near(written, words) if isinstance(written, str) else None

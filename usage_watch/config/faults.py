@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, not_yet, pick, said
+from usage_watch.config.complaint import NAME_WORDS, Complaint, Path, named, pick, said
 from usage_watch.config.muting import RULE_PATTERN
 from usage_watch.config.settings import CURRENCY
 from usage_watch.config.shapes import choices, describe, either, fields_of, inside, is_model, keys_of, near, wanted
@@ -118,10 +118,6 @@ class Part:
 
     def _complaint(self, refusal: _Refusal) -> Complaint:
         path = refusal.path
-        field = path[len(self.at) : len(self.at) + 1]
-        if self._later_of(self.model).intersection(field):
-            path = (*self.at, *field)
-            return Complaint(path, not_yet(named(field), choices(self._types(path))))
         if refusal.type == "missing":
             return Complaint(path, self._missing(path), at_key=True)
         if refusal.type == "extra_forbidden":
@@ -159,8 +155,6 @@ class Part:
         models = [leaf for leaf in self._types(path[:-1]) if is_model(leaf) and key not in fields_of(leaf)]
         names = list(dict.fromkeys(name for model in models for name in fields_of(model)))
         shown = f"`{key}`" if _WORD.fullmatch(key) else "this name"
-        if any(key in self._later_of(model) for model in models):
-            return Complaint(path, not_yet(shown), at_key=True)
         meant = near(key, names)
         advice = f"did you mean `{meant}`?" if meant else f"known are {', '.join(names)}"
         return Complaint(path, f"{shown} is not known here; {advice}", at_key=True, meant=meant)
@@ -175,10 +169,6 @@ class Part:
                 yield from self._unknown(deeper, (*path, step), item)
             elif isinstance(step, str) and any(is_model(leaf) for leaf in leaves):
                 yield self._stranger((*path, step))
-
-    def _later_of(self, model: type[BaseModel]) -> frozenset[str]:
-        own: frozenset[str] = getattr(model, "later", frozenset())
-        return own
 
 
 def _uncapitalized(text: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, model_validator
 
 from usage_watch.core.addresses import WebAddress, local_host
 from usage_watch.core.listening import DEFAULT, split_listen
+from usage_watch.core.privacy import Members
 from usage_watch.rules.common import Strict
 from usage_watch.secret import SecretRef
 
@@ -34,15 +35,15 @@ def _host_name(written: str) -> str:
 class WebSettings(Strict):
     """The page, the metrics and the health that the daemon serves."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"members"})
-    """Of the page, which is not built yet."""
-
     listen: Annotated[str, AfterValidator(_listen)] = DEFAULT
     """Address and port, such as 127.0.0.1:8321 or [::1]:8321; port 0 takes any that is free."""
     public_url: WebAddress | None = None
     """Under which people reach it, where a proxy stands in front; its host is allowed, too."""
     allowed_hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
     """The host names by which it may be asked for, beside this machine's own (localhost, 127.0.0.1)."""
+
+    members: Members = Members.FULL
+    """How the page names members: in full, by their initials, or not at all."""
 
     @model_validator(mode="after")
     def _known_to_others(self) -> WebSettings:

@@ -205,8 +205,19 @@ def open_for_writing(path: Path, busy_timeout: timedelta = PATIENCE) -> Database
 
 
 def open_for_reading(path: Path, busy_timeout: timedelta = PATIENCE) -> Database:
-    """Open the database to look at it, beside a daemon or without one; MachineError where it is not there yet."""
-    path = readable(path)
+    """Open the database to look at it, beside a daemon or without one; MachineError where it is not there yet.
+
+    Not in a process that has it open to write: see `open_beside`.
+    """
+    return open_beside(readable(path), busy_timeout)
+
+
+def open_beside(path: Path, busy_timeout: timedelta = PATIENCE) -> Database:
+    """The same in a process that may have it open already.
+
+    Nothing but SQLite opens the file here: closing any other descriptor of it would give up this process' locks on it,
+    and whoever closes it elsewhere would take the write-ahead log along (sqlite.org/howtocorrupt, 2.2).
+    """
     with explained(path), ExitStack() as undo:
         connection = _connect(path, "ro", busy_timeout)
         undo.callback(connection.close)

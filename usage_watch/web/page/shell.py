@@ -1,0 +1,44 @@
+"""What is around each page."""
+
+from __future__ import annotations
+
+from usage_watch.core.units import day_time
+from usage_watch.web.page.html import Html, Inside, el, join, link
+from usage_watch.web.page.room import Room
+
+_NAME = "usage_watch"
+_PLACES = (("./", "Now"), ("alerts", "Alerts"), ("rules", "Rules"), ("history", "History"))
+
+
+def page(room: Room, title: str, *inside: Inside, here: str = "") -> Html:
+    """A whole page; `here` is its place among those that are always in reach."""
+    return document(
+        title,
+        el("nav", el("ul", (el("li", _place(to, name, to == here)) for to, name in _PLACES)), aria_label="Pages"),
+        el("main", el("h1", title), *inside, id="main"),
+        el("footer", el("p", _as_of(room))),
+    )
+
+
+def document(title: str, *inside: Inside) -> Html:
+    """HTML that needs no script; one sheet of style."""
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("title", f"{title} · {_NAME}"),
+        el("link", rel="stylesheet", href="style.css"),
+        el("link", rel="icon", href="icon.svg", type="image/svg+xml"),
+    )
+    skip = el("a", "Skip to content", href="#main", class_="skip")
+    return join(Html("<!doctype html>\n"), el("html", head, el("body", skip, *inside), lang="en"), Html("\n"))
+
+
+def _place(to: str, name: str, is_here: bool) -> Html:
+    return el("a", name, href=to, aria_current="page") if is_here else link(to, name)
+
+
+def _as_of(room: Room) -> str:
+    zone = room.reader.zone
+    return f"As of {day_time(room.now, zone, room.now)} ({zone.key})."

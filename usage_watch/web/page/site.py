@@ -1,0 +1,148 @@
+"""The pages by their paths; each is made once for what is stored, in the minute in which it is looked at."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from usage_watch.errors import MachineError, UsageError
+from usage_watch.web.answer import Answer, Asked, Pages
+
+if TYPE_CHECKING:
+    from usage_watch.config import Config
+    from usage_watch.vitals import Vitals
+    from usage_watch.web.page.html import Html
+    from usage_watch.web.page.room import Room
+
+_CONTENT_TYPE = "text/html; charset=utf-8"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_KEPT = 200
+"""Pages that are kept."""
+_LONGEST = 500
+"""Characters of what a link may ask for."""
+
+View = Callable[["Room"], "Html"]
+"""Makes a page. UsageError where there is nothing of what was asked for."""
+_Stamp = tuple[object, ...]
+
+
+class Site:
+    """The pages of one daemon. Any thread may ask; they are made one at a time, so that they hold up no cycle."""
+
+    def __init__(self, database: Path, config: Config, vitals: Vitals, now: Callable[[], datetime]) -> None:
+        self._database, self._config, self._vitals, self._now = database, config, vitals, now
+        self._kept: OrderedDict[Asked, tuple[_Stamp, Answer]] = OrderedDict()
+        self._making = Lock()
+
+    def heed(self, config: Config) -> None:
+        """From now on these rules hold."""
+        self._config = config
+
+    @property
+    def pages(self) -> Pages:
+        """By path."""
+        paths = ("/", "/alerts", "/alert", "/rules", "/rule", "/history")
+        return {**dict.fromkeys(paths, self._page), "/style.css": _style, "/icon.svg": _icon}
+
+    def _page(self, asked: Asked) -> Answer:
+        with self._making:
+            stamp, kept = self._stamp(), self._kept.get(asked)
+            if kept is None or kept[0] != stamp:
+                kept = self._kept[asked] = stamp, self._answer(asked)
+            self._kept.move_to_end(asked)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return kept[1]
+
+    def _stamp(self) -> _Stamp:
+        """What changes with whatever a page shows."""
+        minute = int(self._now().timestamp()) // 60
+        return minute, self._config, self._vitals.hindered, *_written(self._database)
+
+    def _answer(self, asked: Asked) -> Answer:
+        try:
+            return _sent(self._made(asked))
+        except UsageError as error:
+            return _sorry(str(error), HTTPStatus.NOT_FOUND)
+        except MachineError as error:
+            return _sorry(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _made(self, asked: Asked) -> str:
+        from usage_watch.core.privacy import Members, veil
+        from usage_watch.store.database import open_beside
+        from usage_watch.views.times import Reader
+        from usage_watch.web.page.room import Room
+
+        config = self._config
+        hide = veil(Members.FULL if config.web == "off" else config.web.members)
+        with open_beside(self._database) as database:
+            room = Room(config, database, self._vitals, Reader(config.timezone, self._now()), hide, _asked(asked.query))
+            # Once more over all of it: what a picture says, too.
+            return hide(_views()[asked.path](room))
+
+
+def _views() -> Mapping[str, View]:
+    # Not above: a daemon whose page nobody opens does without their memory.
+    from usage_watch.web.page import alert, alerts, first, history, rule, rules
+
+    return {
+        "/": first.view,
+        "/alerts": alerts.view,
+        "/alert": alert.view,
+        "/rules": rules.view,
+        "/rule": rule.view,
+        "/history": history.view,
+    }
+
+
+def _asked(query: str) -> Mapping[str, str]:
+    """Each name once; what cannot be meant is left out."""
+    with suppress(ValueError):
+        pairs = parse_qsl(query[:_LONGEST], max_num_fields=10, errors="replace")
+        return dict(pairs)
+    return {}
+
+
+def _written(database: Path) -> Iterator[tuple[int, int] | None]:
+    """What tells whether anybody has written since: of the database and of its write-ahead log."""
+    for path in (database, database.with_name(f"{database.name}-wal")):
+        try:
+            found = path.stat()
+            yield found.st_mtime_ns, found.st_size
+        except OSError:
+            yield None
+
+
+def _sent(page: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer(page.encode("utf-8", "replace"), status, _CONTENT_TYPE, {"Content-Security-Policy": _POLICY})
+
+
+def _sorry(why: str, status: HTTPStatus) -> Answer:
+    from usage_watch.web.page.html import el, link
+    from usage_watch.web.page.shell import document
+
+    inside = el(
+        "main", el("h1", "There is nothing to show here"), el("p", why), el("p", link("./", "To what there is"))
+    )
+    return _sent(document("Nothing to show", inside), status)
+
+
+def _style(_: Asked) -> Answer:
+    from usage_watch.web.page.style import style
+
+    return Answer(style().encode(), content_type="text/css; charset=utf-8")
+
+
+def _icon(_: Asked) -> Answer:
+    from usage_watch.web.page.style import ICON
+
+    return Answer(ICON.encode(), content_type="image/svg+xml")
