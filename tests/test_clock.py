@@ -226,7 +226,10 @@ def test_who_steps_a_clock_means_it(tmp_path: Path) -> None:
     stepped.step(NOW + DAY)
     assert (clock.now(), clock.in_doubt(), true_clock(clock)) == (NOW + DAY, False, clock)
     clock.learn(NOW)
-    assert clock.now() == NOW + DAY, "it may have been stepped since the source answered"
+    assert clock.now() == NOW + DAY, "it was stepped since the source was asked"
+    clock.asking()
+    clock.learn(NOW)
+    assert clock.now() == NOW, "it was not, and the source knows better"
 
 
 def test_it_waits_by_the_true_time() -> None:

@@ -73,6 +73,7 @@ class TrueClock:
         """How far the clock is ahead of the truth; below zero where it is behind."""
         self._mark = self._marked()
         self._asked = False
+        self._asked_at = clock.now()
 
     def now(self) -> datetime:
         """The time, aware and in UTC."""
@@ -85,6 +86,10 @@ class TrueClock:
         """As its clock does, by the true time."""
         self._clock.wait(until + (self._clock.now() - self.now()), bell, called)
 
+    def asking(self) -> None:
+        """The source is about to be asked for something, and says what time it is by the way."""
+        self._asked_at = self._clock.now()
+
     def in_doubt(self) -> bool:
         """Whether the source is to be asked for its time: once for each time that the clock was set."""
         if self._jumped is None or self._asked:
@@ -93,8 +98,12 @@ class TrueClock:
         return True
 
     def learn(self, its_time: datetime | None) -> None:
-        """The source says that it is `its_time`; None where it does not say. Whoever steps a clock knows better."""
-        if its_time is None or self._elapsed is None:
+        """The source says that it is `its_time`; None where it does not say.
+
+        A clock that was stepped since the source was asked cannot be held against what it said before.
+        """
+        stepped = self._elapsed is None and abs(self._clock.now() - self._asked_at) > APART
+        if its_time is None or stepped:
             return
         off = self._clock.now() - its_time
         self._off = off if abs(off) > APART else timedelta()

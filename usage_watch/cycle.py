@@ -85,6 +85,7 @@ class Cycle:
         now = self._clock.now()
         asking = asking_of(self._config, now)
         turn = Turn(self._stop, self._turn)
+        self._clock.asking()
         fetched = fetch(self._client, self._stores.history, asking, now, turn, self._progress)
         if self._stop.is_set():
             # What was read is stored, and judged at the next start: whoever ends us does not wait for that.

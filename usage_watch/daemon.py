@@ -92,8 +92,9 @@ class _Loop:
             if error.hindrance is Hindrance.MOVED:
                 # Only who opens it anew finds what others see; and the longer that takes, the more is lost.
                 raise
+            again_at = self._clock.now() + TRY_AGAIN
             self._wait_out(error)
-            return self._clock.now() + TRY_AGAIN
+            return again_at
 
     def _heed(self) -> None:
         self._wanted_again = self._calls.heard_to_read_again() or self._wanted_again

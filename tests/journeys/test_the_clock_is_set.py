@@ -53,6 +53,9 @@ LIBRARY = library()
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed, or not for this machine")
 
 
+_READ = "rules.reloaded"
+
+
 class SetClock:
     """What the daemon takes for the time, and what it really is: whoever is asked for usage knows that."""
 
@@ -79,10 +82,18 @@ class SetClock:
 
     def wake(self) -> None:
         """It looks at the clock every 30 s; and at once when it is told to read its rules again."""
-        before = self._found.attempts
+        before = self._found.count(_READ)
         assert self._found.process is not None
         self._found.process.send_signal(signal.SIGHUP)
-        assert eventually(lambda: self._found.attempts > before), self._found.log
+        assert eventually(lambda: self._turned_since(before)), self._found.log
+
+    def _turned_since(self, reads: int) -> bool:
+        """Whether it has read its rules once more, and done a cycle after that: one before may have been under way."""
+        told = [line.split()[2] for line in [*self._found.log] if len(line.split()) > 2]
+        if told.count(_READ) <= reads:
+            return False
+        last = len(told) - told[::-1].index(_READ)
+        return not {"cycle.done", "cycle.hindered"}.isdisjoint(told[last:])
 
     def live(self, length: timedelta, by: timedelta = timedelta(minutes=30)) -> None:
         for _ in range(int(length / by)):

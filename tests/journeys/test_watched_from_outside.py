@@ -266,6 +266,9 @@ def test_debians_prometheus_scrapes_it_and_evaluates_its_rules(found: Running, t
                 found = httpx.get(f"{api}/query", params={"query": what}, trust_env=False, timeout=LONG).json()
                 return [each["metric"] for each in found["data"]["result"]]
 
+            # It listens before it answers.
+            ready = f"http://{listening[1]}/-/ready"
+            assert eventually(lambda: httpx.get(ready, trust_env=False, timeout=LONG).is_success)
             began = time.monotonic()
             assert eventually(lambda: bool(query('usage_watch_alerts{rule="runaway"}')))
             print(f"first sample after {time.monotonic() - began:.1f} s")

@@ -7,6 +7,7 @@ for which place. Levels differ by dashes and names as well as by colours, which 
 from usage_watch.core.chart.bars import Bar, Bars, bars
 from usage_watch.core.chart.burnup import BurnUp, Expected, burn_up
 from usage_watch.core.chart.drawn import HEIGHT, WIDTH, chart, lines_in_sight
+from usage_watch.core.chart.gauge import Gauge, gauge
 from usage_watch.core.chart.heat import HeatMap, heat_map, hours_of_week
 from usage_watch.core.chart.line import LineChart, line_chart
 from usage_watch.core.chart.look import DARK, MAIL, NARROW, PAGE, PAPER, WIDE, Look, Palette, Size, on_page, style_sheet
@@ -28,6 +29,7 @@ __all__ = [
     "BurnUp",
     "Course",
     "Expected",
+    "Gauge",
     "HeatMap",
     "Kind",
     "Level",
@@ -40,6 +42,7 @@ __all__ = [
     "bars",
     "burn_up",
     "chart",
+    "gauge",
     "heat_map",
     "hours_of_week",
     "line_chart",

@@ -10,12 +10,12 @@ _NAME = "usage_watch"
 _PLACES = (("./", "Now"), ("alerts", "Alerts"), ("rules", "Rules"), ("history", "History"))
 
 
-def page(room: Room, title: str, *inside: Inside, here: str = "") -> Html:
-    """A whole page; `here` is its place among those that are always in reach."""
+def page(room: Room, title: str, *inside: Inside, here: str = "", heading: Inside = None) -> Html:
+    """A whole page; `here` is its place among those that are always in reach, `heading` says more than its title."""
     return document(
         title,
         el("nav", el("ul", (el("li", _place(to, name, to == here)) for to, name in _PLACES)), aria_label="Pages"),
-        el("main", el("h1", title), *inside, id="main"),
+        el("main", el("h1", heading or title), *inside, id="main"),
         el("footer", el("p", _as_of(room))),
     )
 

@@ -1,0 +1,133 @@
+"""How things stand, at a glance: will the money last, does anything need somebody, and is the watcher itself well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from usage_watch.core.units import quantity, spell_duration
+from usage_watch.rules.budget.words import chance
+from usage_watch.views.budgets.figures import day_of, how_many_over, rough
+from usage_watch.views.budgets.state import Budget, Line
+from usage_watch.views.freshness import Freshness, state_of
+from usage_watch.views.orders import NOTHING
+from usage_watch.views.standing import Standing
+from usage_watch.views.times import Reader
+
+_LIKELY, _POSSIBLE = 0.5, 0.1
+"""Probabilities from which a limit is one that will be reached, or may be."""
+_NAMED = 2
+"""Budgets in trouble that are named; the rest are counted."""
+
+
+class Tone(StrEnum):
+    """How bad it is."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    WELL = "well"
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of the sentence."""
+
+    text: str
+    tone: Tone
+
+
+def glance(found: Standing, reader: Reader) -> list[Clause]:
+    """One sentence, clause by clause: `credits: likely over by 20k on 11 Dec; 1 alert needs you; read 12 min ago`."""
+    return [*_money(found.budgets, reader), _needed(found), _data(found.feeds, reader)]
+
+
+def title_of(budget: Budget) -> str:
+    """A title that is filled in alert by alert says nothing here."""
+    rule = budget.rule
+    return rule.title if rule.title and "$" not in rule.title else rule.id
+
+
+# Money
+
+
+def _money(budgets: Sequence[Budget], reader: Reader) -> Iterator[Clause]:
+    troubles = [clause for each in budgets if (clause := _trouble(each, reader)) is not None]
+    troubles.sort(key=lambda each: each.tone is not Tone.CRITICAL)
+    yield from troubles[:_NAMED]
+    if len(troubles) > _NAMED:
+        yield Clause(f"{quantity(len(troubles) - _NAMED, 'more budgets')} in trouble", Tone.WARNING)
+    if budgets and not troubles:
+        yield _no_trouble(budgets)
+
+
+def _no_trouble(budgets: Sequence[Budget]) -> Clause:
+    """Nothing is promised of what nobody can tell."""
+    lines = [line for budget in budgets for line in budget.lines]
+    if not any(line.ahead is not None for line in lines):
+        return Clause("no budget is over its limit", Tone.WELL)
+    return Clause("the budget should last" if len(budgets) == 1 else "the budgets should last", Tone.WELL)
+
+
+def _trouble(budget: Budget, reader: Reader) -> Clause | None:
+    over = sum(line.over for line in budget.lines)
+    if budget.rule.for_each is not None:
+        return Clause(f"{title_of(budget)}: {how_many_over(budget)} over", Tone.CRITICAL) if over else None
+    if not budget.lines:
+        return None
+    line = budget.lines[0]
+    if over:
+        return Clause(f"{title_of(budget)}: over by {rough(line.spent - line.limit)}", Tone.CRITICAL)
+    if line.ahead is None or line.ahead.over < _POSSIBLE:
+        return None
+    return Clause(f"{title_of(budget)}: {_ahead(budget, line, reader)}", Tone.WARNING)
+
+
+def _ahead(budget: Budget, line: Line, reader: Reader) -> str:
+    ahead = line.ahead
+    assert ahead is not None
+    if ahead.over < _LIKELY:
+        return f"may run over ({chance(ahead.over)})"
+    beyond = f" by {rough(ahead.median - line.limit)}" if ahead.median > line.limit else ""
+    on = "" if ahead.run_out_at is None else f" on {day_of(ahead.run_out_at, budget, reader)}"
+    return f"likely over{beyond}{on}"
+
+
+# What is open
+
+
+def needs_somebody(found: Standing) -> list[str]:
+    """The ids of what is open, of warning or above, and neither acknowledged nor held back."""
+    words = ((each, found.words.get(each.id, NOTHING)) for each in found.open if each.severity != "info")
+    return [each.id for each, word in words if not word.known and word.silence is None and word.mute is None]
+
+
+def _needed(found: Standing) -> Clause:
+    number = len(needs_somebody(found))
+    if not number:
+        return Clause("nothing needs you", Tone.WELL)
+    gravest = {each.severity for each in found.open if each.id in needs_somebody(found)}
+    tone = Tone.CRITICAL if "critical" in gravest else Tone.WARNING
+    return Clause("1 alert needs you" if number == 1 else f"{number:,} alerts need you", tone)
+
+
+# The data
+
+
+def _data(feeds: Sequence[Freshness], reader: Reader) -> Clause:
+    states = {state_of(each) for each in feeds}
+    if "failing" in states:
+        return Clause("the source cannot be read", Tone.CRITICAL)
+    if "stale" in states:
+        return Clause("the source's sync seems to stand", Tone.WARNING)
+    asked = read_at(feeds)
+    if asked is None:
+        return Clause("nothing is read yet", Tone.WARNING)
+    ago = spell_duration(max(reader.now - asked, reader.now - reader.now))
+    return Clause(f"read {ago} ago", Tone.WARNING if "overdue" in states else Tone.WELL)
+
+
+def read_at(feeds: Sequence[Freshness]) -> datetime | None:
+    """When any feed was last read; None for never."""
+    return max((each.polled_at for each in feeds if each.polled_at is not None), default=None)
