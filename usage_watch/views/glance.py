@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from usage_watch.core.units import quantity, spell_duration
@@ -124,8 +124,9 @@ def _data(feeds: Sequence[Freshness], reader: Reader) -> Clause:
     asked = read_at(feeds)
     if asked is None:
         return Clause("nothing is read yet", Tone.WARNING)
-    ago = spell_duration(max(reader.now - asked, reader.now - reader.now))
-    return Clause(f"read {ago} ago", Tone.WARNING if "overdue" in states else Tone.WELL)
+    minutes = timedelta(minutes=max(0, (reader.now - asked) // timedelta(minutes=1)))
+    said = f"read {spell_duration(minutes)} ago" if minutes else "read just now"
+    return Clause(said, Tone.WARNING if "overdue" in states else Tone.WELL)
 
 
 def read_at(feeds: Sequence[Freshness]) -> datetime | None:

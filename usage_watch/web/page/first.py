@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from itertools import groupby
 
-from usage_watch.core.chart import Bar, Bars, Gauge, bars, gauge, on_page
+from usage_watch.core.chart import Gauge, gauge, on_page
 from usage_watch.core.incident import Incident
 from usage_watch.core.units import percent, quantity
-from usage_watch.errors import UsageError
-from usage_watch.rules import Rule
-from usage_watch.rules.threshold import ThresholdRule
-from usage_watch.rules.zscore import ZscoreRule
-from usage_watch.views import charts, comparing, top
 from usage_watch.views.answers import answerable
 from usage_watch.views.budgets.facts import facts
 from usage_watch.views.budgets.state import Budget, Line
@@ -23,17 +18,16 @@ from usage_watch.views.incidents import began, what
 from usage_watch.views.orders import NOTHING, notes
 from usage_watch.views.standing import Standing, standing
 from usage_watch.web.page.html import Html, el, join, link
+from usage_watch.web.page.lately import most, week
 from usage_watch.web.page.room import Room, key_of
 from usage_watch.web.page.shell import page
 
-_SHOWN = 8
-"""Open alerts of each list, and rows of each axis."""
+_RULES, _OF_A_RULE = 6, 2
+"""Rules that are named with what they found, and how much of each; the rest is counted."""
 _SERIES = 5
 """Lines of a budget of many."""
-_AXES = ("member", "Model")
-_WEEK, _DAY = timedelta(days=7), timedelta(days=1)
-_FACTS = ("Period", "In all", "Spent", "Even pace", "Expected", "Over limit", "Stays inside", "Forecast", "Record")
-"""Of a budget, in this order."""
+_FACTS = ("In all", "Spent", "Expected", "Over limit", "Stays inside", "Forecast", "Limit")
+"""Of a budget; its page has all."""
 
 
 def view(room: Room) -> Html:
@@ -42,11 +36,12 @@ def view(room: Room) -> Html:
     return page(
         room,
         "Now",
-        _open(room, found),
         [_budget(room, each, place) for place, each in enumerate(found.budgets)],
-        _week(room),
-        _top(room),
+        _open(room, found),
+        week(room),
+        most(room),
         _watcher(room, found),
+        here="./",
         heading=_sentence(room, found),
     )
 
@@ -57,67 +52,25 @@ def _sentence(room: Room, found: Standing) -> Html:
     return join([part for place, each in enumerate(said) for part in ("; " if place else "", each)], ".")
 
 
-# What is open
-
-
-def _open(room: Room, found: Standing) -> Html:
-    needed = set(needs_somebody(found))
-    first = [each for each in found.open if each.id in needed]
-    others = [each for each in found.open if each.id not in needed]
-    return el(
-        "section",
-        el("h2", "Needs an answer" if first else "Open"),
-        _alerts(room, found, first, answers=True),
-        el("h3", "Known, held back, or for information") if first and others else None,
-        _alerts(room, found, others, answers=False),
-        None if found.open else el("p", "Nothing is open."),
-    )
-
-
-def _alerts(room: Room, found: Standing, incidents: Sequence[Incident], *, answers: bool) -> Iterator[Html]:
-    if incidents:
-        yield el("ul", (_alert(room, found, each, answers) for each in incidents[:_SHOWN]), class_="alerts")
-    if len(incidents) > _SHOWN:
-        yield el("p", link("alerts", f"and {len(incidents) - _SHOWN:,} more"))
-
-
-def _alert(room: Room, found: Standing, incident: Incident, answers: bool) -> Html:
-    said = what(incident, notes(found.words.get(incident.id, NOTHING), room.reader))
-    command = f"usage-watch alerts ack {incident.id}"
-    expected = f"usage-watch alerts expected {incident.id}"
-    return el(
-        "li",
-        el("span", incident.severity, class_=f"tag {incident.severity}"),
-        " ",
-        link("alert", room.veil(said), id=incident.id),
-        el("div", f"{incident.rule.title}, since {began(incident, room.reader)}", class_="faint"),
-        el("div", "Somebody knows: ", el("code", command), class_="answer") if answers else None,
-        el("div", "It was meant: ", el("code", expected), class_="answer")
-        if answers and answerable(incident)
-        else None,
-        class_="card",
-    )
-
-
 # Budgets
 
 
 def _budget(room: Room, budget: Budget, place: int) -> Html:
-    said = [each for each in facts(budget, room.config.list_price, room.reader) if each[0] in _FACTS or not each[0]]
-    of_many = budget.rule.for_each is not None
+    said = [each for each in facts(budget, room.config.list_price, room.reader) if each[0] in _FACTS]
+    alone = None if budget.rule.for_each is not None or not budget.lines else budget.lines[0]
     return el(
         "section",
-        el("h2", link("rule", title_of(budget), id=budget.rule.id)),
-        None if of_many or not budget.lines else _gauge(room, budget, budget.lines[0], f"b{place}"),
-        _listed(room, said),
-        _largest(room, budget) if of_many else None,
+        el("h2", link("rule", room.veil(title_of(budget)), id=budget.rule.id)),
+        None if alone is None else _gauge(room, budget, alone, f"b{place}"),
+        listed(room, said),
+        _largest(room, budget) if alone is None else None,
     )
 
 
 def _gauge(room: Room, budget: Budget, line: Line, key: str) -> Html:
     ahead = line.ahead
     drawn = Gauge(
-        title=f"{title_of(budget)}: {percent(line.share)} of {quantity(line.limit, budget.rule.unit)}",
+        title=room.veil(f"{title_of(budget)}: {percent(line.share)} of {quantity(line.limit, budget.rule.unit)}"),
         spent=line.spent,
         limit=line.limit,
         even=budget.even(line, room.now),
@@ -126,89 +79,82 @@ def _gauge(room: Room, budget: Budget, line: Line, key: str) -> Html:
     return join(Html(gauge(drawn, look)) for look in on_page(key))
 
 
-def _listed(room: Room, said: Sequence[tuple[str, str]]) -> Html:
-    return el("dl", ((el("dt", name), el("dd", room.veil(value))) for name, value in said))
+def listed(room: Room, said: Sequence[tuple[str, str]]) -> Html | None:
+    """Names and values."""
+    rows = ((el("dt", name), el("dd", room.veil(value))) for name, value in said)
+    return el("dl", rows) if said else None
 
 
 def _largest(room: Room, budget: Budget) -> Html | None:
-    rows = [
+    unit, over = budget.rule.unit, (budget.rule.for_each or "").capitalize()
+    heads = [el("th", over, scope="col")]
+    heads += [el("th", each, scope="col", class_="number") for each in ("Used", "Spent")]
+    rows = (
         el(
             "tr",
             el("td", link("rule", _named(room, line), id=budget.rule.id, series=key_of(line.labels))),
-            el("td", percent(line.share), class_="number"),
-            el("td", quantity(line.spent, budget.rule.unit), class_="number"),
+            el("td", percent(line.share), class_="number critical" if line.over else "number"),
+            el("td", quantity(line.spent, unit), class_="number"),
         )
         for line in budget.lines[:_SERIES]
-    ]
-    heads = el("tr", (el("th", each, scope="col") for each in (budget.rule.for_each or "", "used", "spent")))
-    return el("table", el("thead", heads), el("tbody", rows)) if rows else None
+    )
+    return el("table", el("thead", el("tr", heads)), el("tbody", rows)) if budget.lines else None
 
 
 def _named(room: Room, line: Line) -> str:
     return room.veil(" ".join(line.labels.values())) or "all"
 
 
-# Usage
+# What is open
 
 
-def _week(room: Room) -> Html | None:
-    """The last 7 days of the rule that sees most."""
-    rule = _widest(room.config.enabled)
-    if rule is None:
-        return None
-    try:
-        chosen = charts.choose(charts.Asked(room.config, room.database, rule, room.now, since_at=room.now - _WEEK))
-        drawn = charts.drawn(chosen, on_page("week"))
-    except UsageError:  # nothing is read yet
-        return None
-    words = room.veil(": ".join(filter(None, [title(rule), " ".join(chosen.labels.values())])))
-    heading = el("h2", "The last 7 days: ", link("rule", words, id=rule.id, series=key_of(chosen.labels)))
-    return el("section", heading, map(Html, map(room.veil, drawn)))
+def _open(room: Room, found: Standing) -> Html:
+    needed = set(needs_somebody(found))
+    first = [each for each in found.open if each.id in needed]
+    rest = len(found.open) - len(first)
+    others = f"{rest:,} more {'is' if rest == 1 else 'are'} open: known, held back, or for information."
+    return el(
+        "section",
+        el("h2", "Needs an answer" if first else "Open alerts"),
+        _by_rule(room, found, first),
+        el("p", link("alerts", others if first else others.replace(" more", "", 1))) if rest else None,
+        None if found.open else el("p", "Nothing is open."),
+    )
 
 
-def title(rule: Rule) -> str:
-    """A title that is filled in alert by alert says nothing here."""
-    return rule.title if rule.title and "$" not in rule.title else rule.id
+def _by_rule(room: Room, found: Standing, incidents: Sequence[Incident]) -> Iterator[Html]:
+    """Of each rule the most urgent, that one rule of many members leaves room for the others."""
+    places = {each.rule.id: place for place, each in reversed([*enumerate(incidents)])}
+    ordered = sorted(incidents, key=lambda each: places[each.rule.id])
+    groups = [list(each) for _, each in groupby(ordered, key=lambda each: each.rule.id)]
+    if groups:
+        yield el("ul", (_of_rule(room, found, each) for each in groups[:_RULES]), class_="alerts")
+    if len(groups) > _RULES:
+        yield el("p", link("alerts", f"and more of {quantity(len(groups) - _RULES, 'other rules')}"))
 
 
-def _widest(rules: Sequence[Rule]) -> Rule | None:
-    """Of all usage before parts of it, with a usual band before without; None where no rule looks at hours or days."""
-    seen = [each for each in rules if isinstance(each, ZscoreRule | ThresholdRule)]
-    return min(seen, key=_narrowness, default=None)
+def _of_rule(room: Room, found: Standing, incidents: Sequence[Incident]) -> Iterator[Html]:
+    yield from (_alert(room, found, each) for each in incidents[:_OF_A_RULE])
+    if len(incidents) > _OF_A_RULE:
+        more = f"and {len(incidents) - _OF_A_RULE:,} more of {room.veil(incidents[0].rule.title)}"
+        yield el("li", link("rule", more, id=incidents[0].rule.id))
 
 
-def _narrowness(rule: Rule) -> tuple[bool, ...]:
-    return rule.for_each is not None, bool(rule.where), isinstance(rule, ThresholdRule)
+def _alert(room: Room, found: Standing, incident: Incident) -> Html:
+    said = what(incident, notes(found.words.get(incident.id, NOTHING), room.reader))
+    return el(
+        "li",
+        el("p", el("span", incident.severity, class_=f"tag {incident.severity}"), " ", _link(room, incident, said)),
+        el("p", room.veil(f"{incident.rule.title}, since {began(incident, room.reader)}"), class_="faint"),
+        el("p", el("code", f"usage-watch alerts ack {incident.id}"), " somebody knows", class_="answer"),
+        el("p", el("code", f"usage-watch alerts expected {incident.id}"), " it was meant", class_="answer")
+        if answerable(incident)
+        else None,
+    )
 
 
-def _top(room: Room) -> Iterator[Html]:
-    """Who and what used most, against usual."""
-    for axis in _AXES:
-        asked = top.Asked("credit_usage", axis, room.now - _DAY, 4, room.now)
-        try:
-            found = top.compared(room.database, asked)
-        except UsageError:  # nothing is stored of it, or not by this axis
-            continue
-        for side in found.sides:
-            yield _side(room, side, asked.unit)
-
-
-def _side(room: Room, side: top.Side, unit: str) -> Html:
-    compared = side.comparison
-    shown = [
-        Bar(
-            name=room.veil(comparing.name(compared, row)),
-            value=float(compared.parts.actual[row]),
-            usual=float(compared.parts.expected[row]),
-            note=str(comparing.newness(compared, row) or ""),
-        )
-        for row in comparing.by_use(compared)[:_SHOWN]
-    ]
-    over = room.reader.between(side.from_at, side.until_at, "1d" if compared.lasts >= _DAY else "1h")
-    drawn = Bars(f"{compared.axis}s against usual", f"{unit}, {over}", shown)
-    looks = on_page(f"top-{compared.axis.casefold()}")
-    heading = el("h2", f"{compared.axis.capitalize()}s against usual")
-    return el("section", heading, (Html(bars(drawn, each)) for each in looks))
+def _link(room: Room, incident: Incident, said: str) -> Html:
+    return link("alert", room.veil(said), id=incident.id)
 
 
 # The watcher
@@ -216,23 +162,22 @@ def _side(room: Room, side: top.Side, unit: str) -> Html:
 
 def _watcher(room: Room, found: Standing) -> Html:
     waiting = list(troubles(found.outbox, found.channels, room.reader))
-    asked = read_at(found.feeds)
-    said = [
-        ("Last read", room.reader.moment(asked)),
-        ("Next", room.reader.moment(min((each.next_poll_at for each in found.feeds), default=None), "nothing is read")),
-        ("Undelivered", "; ".join(_undelivered(*each) for each in waiting) or "nothing"),
-        ("Silences", f"{len(found.silences)} in force" if found.silences else "none"),
-        ("Mutes", ", ".join(each.name for each in found.mutes) or "none"),
-        *(("Trouble", each) for each in complaints(found.feeds, room.reader)),
-    ]
+    next_at = min((each.next_poll_at for each in found.feeds), default=None)
     hindered = room.vitals.hindered
-    if hindered is not None:
-        said.insert(0, ("Trouble", f"since {room.reader.moment(hindered.since)}, {hindered.why}"))
-    return el("section", el("h2", "The watcher"), _listed(room, said))
+    said = [
+        ("Last read", room.reader.moment(read_at(found.feeds))),
+        ("Next", room.reader.moment(next_at, "nothing is asked for: no rule is enabled")),
+        ("Undelivered", "; ".join(_undelivered(*each) for each in waiting) or "nothing"),
+        ("Silences", f"{len(found.silences)} in force" if found.silences else "none in force"),
+        *([("Mutes", ", ".join(each.name for each in found.mutes))] if found.mutes else []),
+        *(("Trouble", each) for each in complaints(found.feeds, room.reader)),
+        *([] if hindered is None else [("Trouble", f"since {room.reader.moment(hindered.since)}, {hindered.why}")]),
+    ]
+    return el("section", el("h2", "The watcher"), listed(room, said))
 
 
 def _undelivered(channel: str, number: str, why: str) -> str:
     return f"{channel}: {number + ' ' if number else ''}{why}"
 
 
-__all__ = ["title", "view"]
+__all__ = ["listed", "view"]

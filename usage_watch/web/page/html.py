@@ -45,7 +45,9 @@ def _written(inside: Inside) -> str:
     if isinstance(inside, Html):
         return inside
     if isinstance(inside, str):
-        return escape(plain(inside, LONGEST))
+        # A blank at its edge stands between it and what is beside it.
+        left, right = (" " if edge.isspace() else "" for edge in (inside[:1], inside[1:][-1:]))
+        return f"{left}{escape(plain(inside, LONGEST))}{right}"
     return "".join(map(_written, inside))
 
 

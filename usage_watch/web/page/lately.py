@@ -1,0 +1,96 @@
+"""What was used lately, against what is usual: the last 7 days, and who and what used most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from usage_watch.core.chart import Bar, Bars, LineChart, Shade, bars, line_chart, on_page
+from usage_watch.core.incident import Incident
+from usage_watch.errors import UsageError
+from usage_watch.rules.charting import charted
+from usage_watch.rules.zscore import ZscoreRule
+from usage_watch.store.alerts import AlertStore
+from usage_watch.views import charts, comparing, top
+from usage_watch.views.incidents import in_words, what
+from usage_watch.web.page.html import Html, el, link
+from usage_watch.web.page.room import Room
+
+_WEEK, _DAY = timedelta(days=7), timedelta(days=1)
+_DATASET = "credit_usage"
+_USUAL = ZscoreRule.model_validate({"id": "usual", "kind": "zscore", "dataset": _DATASET})
+"""What is usual of all usage, whatever the rules of the file look at; nobody is told of it."""
+_SHADES = 40
+_AXES = ("member", "Model")
+_ROWS = 6
+"""Of each axis."""
+
+
+def week(room: Room) -> Html | None:
+    """All credits of the last 7 days by hours, with what is usual, and what was told of them; None where unread."""
+    since_at = room.now - _WEEK
+    asked = charts.Asked(room.config, room.database, _USUAL, room.now, since_at=since_at)
+    try:
+        chosen = charts.choose(asked)
+    except UsageError:  # no rule needs its hours, or they are not read yet
+        return None
+    found = charted(_USUAL, chosen.history, since_at, chosen.defaults, chosen.labels)
+    if found is None:
+        return None
+    drawn = LineChart(
+        title="All credits of the last 7 days",
+        what="credits an hour",
+        course=found.course,
+        zone=room.reader.zone,
+        band=found.band,
+        shades=list(_shades(room)),
+    )
+    svgs = (Html(line_chart(drawn, look)) for look in on_page("week"))
+    return el(
+        "section", el("h2", "The last 7 days"), svgs, el("p", link("history", "Hours by weekday, and other usage"))
+    )
+
+
+def _shades(room: Room) -> Iterator[Shade]:
+    """What people were told, of hours."""
+    since_at = room.now - _WEEK
+    every = [each for each in AlertStore(room.database).incidents(since_at) if _is_of_hours(each)]
+    for each in in_words(every[-_SHADES:], room.config, room.now):
+        said = room.veil(f"{each.severity}: {each.rule.title}: {what(each)}")
+        yield Shade(max(each.started_at, since_at), each.ended_at, each.severity, said)
+
+
+def _is_of_hours(incident: Incident) -> bool:
+    evidence = incident.evidence
+    told = not incident.history and not incident.retracted and incident.severity != "info"
+    return told and evidence.dataset == _DATASET and evidence.bucket == "1h" and incident.part is None
+
+
+def most(room: Room) -> Iterator[Html]:
+    """Who and what used most since yesterday, against usual."""
+    for axis in _AXES:
+        asked = top.Asked(_DATASET, axis, room.now - _DAY, 4, room.now)
+        try:
+            found = top.compared(room.database, asked)
+        except UsageError:  # nothing is stored of it, or not by this axis
+            continue
+        yield from (_side(room, side, asked.unit) for side in found.sides)
+
+
+def _side(room: Room, side: top.Side, unit: str) -> Html:
+    compared = side.comparison
+    rows = [
+        Bar(
+            name=room.veil(comparing.name(compared, row)),
+            value=float(compared.parts.actual[row]),
+            usual=float(compared.parts.expected[row]),
+            note=str(comparing.newness(compared, row) or ""),
+        )
+        for row in comparing.by_use(compared)[:_ROWS]
+    ]
+    by_days = compared.axis == "member"
+    over = room.reader.between(side.from_at, side.until_at, "1d" if by_days else "1h")
+    heading = f"{compared.axis.capitalize()}s against usual"
+    drawn = Bars(heading, f"{unit}, {over}{' (UTC days)' if by_days else ''}", rows)
+    svgs = (Html(bars(drawn, each)) for each in on_page(f"top-{compared.axis.casefold()}"))
+    return el("section", el("h2", heading), svgs)
