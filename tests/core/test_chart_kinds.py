@@ -24,6 +24,7 @@ from usage_watch.core.chart import (
     BurnUp,
     Course,
     Expected,
+    Gauge,
     HeatMap,
     Kind,
     Level,
@@ -34,6 +35,7 @@ from usage_watch.core.chart import (
     Shade,
     bars,
     burn_up,
+    gauge,
     heat_map,
     hours_of_week,
     line_chart,
@@ -440,3 +442,45 @@ def test_any_bars_are_drawn_within_the_edges(rows: list[Bar], look: Look, text: 
 @settings(max_examples=40, deadline=None)
 def test_any_spark_is_drawn_within_its_edges(values: list[float], text: str) -> None:
     check(spark(np.array(values, dtype=np.float64), text, Look()))
+
+
+# ---- how much of a limit is spent -----------------------------------------------------------------------------------
+
+CREDITS = Gauge("credits: 54 % of 440,000 credits", 237_000, 440_000, 220_000, (430_000, 461_000, 490_000))
+GAUGES = {
+    "even pace and forecast": CREDITS,
+    "over": replace(CREDITS, spent=512_000.0, expected=None),
+    "nothing is foreseen": replace(CREDITS, even=None, expected=None),
+    "a limit of nothing": Gauge("none: 0 % of 0 credits", 0, 0),
+    "endless": replace(CREDITS, spent=float("inf"), expected=(float("nan"), 1e300, float("inf"))),
+}
+
+
+@pytest.mark.parametrize("name", list(GAUGES))
+@pytest.mark.parametrize("look", [Look(), SMALL, *on_page("g")])
+def test_a_gauge_stays_inside_of_its_picture(name: str, look: Look) -> None:
+    svg = gauge(GAUGES[name], look)
+    root = check(svg)
+    right = float(root.attrib["viewBox"].split()[2])
+    places = [place for each in re.findall(r' d="([^"]+)"', svg) for place in path_places(each)]
+    assert all(0 <= x <= right and 0 <= y <= 50 for x, y in places)
+
+
+def test_a_gauge_names_its_marks_where_there_is_room() -> None:
+    assert texts(gauge(CREDITS, Look())) == ["limit", "even pace"]
+    far = replace(CREDITS, even=100_000.0, expected=(600_000.0, 700_000.0, 800_000.0))
+    assert texts(gauge(far, Look())) == ["limit", "even pace", "expected"]
+    assert texts(gauge(replace(CREDITS, even=None, expected=None), Look())) == ["limit"]
+
+
+def test_a_gauge_that_is_over_has_another_colour() -> None:
+    assert gauge(GAUGES["over"], Look()).count(f'fill="{PAPER.critical}"') == 1
+    assert f'fill="{PAPER.critical}"' not in gauge(CREDITS, Look())
+
+
+def test_a_golden_gauge() -> None:
+    check_golden("gauge", gauge(CREDITS, Look()))
+
+
+def test_what_stands_in_a_gauge_is_escaped() -> None:
+    assert "<script" not in gauge(replace(CREDITS, title=EVIL, description=EVIL), Look())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from usage_watch.core.chart.frame import MARGIN
 from usage_watch.core.chart.look import Look, Size
 from usage_watch.core.chart.svg import at, box, document, path, text
-from usage_watch.core.chart.values import drawable_one
+from usage_watch.core.chart.values import LEAST, drawable_one
 
 _TOP, _THICK, _HEIGHT = 8, 18, 50
 _APART = 12
@@ -51,8 +51,8 @@ class _Line:
 def gauge(chart: Gauge, look: Look) -> str:
     """SVG, as high as it need be whatever the look says; the same for the same numbers."""
     own = Look(Size(look.size.width, _HEIGHT), look.palette, look.key, look.css_class, look.titled, look.tips)
-    most = max(chart.spent, chart.limit, *(chart.expected or ()), 1e-9)
-    line = _Line(2.0, own.size.width - 2.0, _ROOM * drawable_one(most))
+    most = max(LEAST, *map(drawable_one, (chart.spent, chart.limit, chart.even or 0.0, *(chart.expected or ()))))
+    line = _Line(2.0, own.size.width - 2.0, _ROOM * most)
     parts = [*_bar(chart, line, own), *_marks(chart, line, own), *_words(chart, line, own)]
     return document(own, chart.title, chart.description or chart.title, parts)
 
