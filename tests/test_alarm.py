@@ -209,6 +209,22 @@ def test_other_channels_are_told_from_the_next_attempt_on(room: Room) -> None:
     assert (len(room.pager.requests), len(room.other.requests)) == (1, 1)
 
 
+def test_it_links_to_the_page_for_no_alert_of_it_is_stored(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    path = room.folder / "rules.yaml"
+    watched = "channels: {screen: {kind: log}}\nmeta: {notify: [screen]}\n"
+    path.write_text(watched)
+    alarm = Alarm(load(path), {})
+    room.hinder(alarm)
+    room.settle(alarm)
+    path.write_text(f"web: {{public_url: https://usage.example.com}}\n{watched}")
+    alarm.heed(load(path))
+    room.hinder(alarm, hindrance=Hindrance.READ_ONLY)
+    room.settle(alarm)
+    before, _, after = capsys.readouterr().out.partition("read-only")
+    assert "Page" not in before
+    assert "Page         https://usage.example.com/\n" in after
+
+
 def test_a_clock_that_is_set_back_makes_it_no_younger(room: Room) -> None:
     alarm = room.alarm()
     room.hinder(alarm)

@@ -275,6 +275,19 @@ def test_a_new_rules_file_is_judged_anew(office: Office) -> None:
     assert office.told == ["fired", "closed", "fired"]
 
 
+def test_links_lead_where_the_file_says_from_the_next_message_on(office: Office) -> None:
+    with office.opened() as cycle:
+        cycle.run()
+        office.rewrite("channels:\n", "web: {public_url: https://example.com/usage/}\nchannels:\n")
+        office.rewrite("2_000, critical: 20_000", "2_000, critical: 8_000")
+        cycle.heed(load(office.rules))
+        office.clock.step(NOW + timedelta(minutes=1))
+        cycle.run()
+    first, second = (request.json for request in office.pager.requests)
+    assert "url" not in first
+    assert second["url"] == f"https://example.com/usage/alert?id={second['incident']['id']}"
+
+
 def test_what_was_for_a_removed_channel_goes_nowhere(office: Office) -> None:
     office.pager.script.append(Answer(503))
     office.run()

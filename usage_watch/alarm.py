@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from zoneinfo import ZoneInfo
@@ -91,6 +91,7 @@ class Alarm:
     def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._zone: ZoneInfo = config.timezone
+        self._page: str | None = None
         self._hearers: dict[str, _Hearer] = {}
         self._outage: _Outage | None = None
         self._outages = 0
@@ -98,7 +99,7 @@ class Alarm:
 
     def heed(self, config: Config) -> None:
         """From now on these channels are told: those that hear of what is critical of the watcher itself."""
-        self._zone = config.timezone
+        self._zone, self._page = config.timezone, config.page
         settings = {name: config.channels[name] for name in config.meta_routes.get(Severity.CRITICAL, ())}
         known = self._hearers
         self._hearers = {
@@ -175,7 +176,7 @@ class Alarm:
 
     def _message(self, outage: _Outage, sequence: int, reason: Reason, now: datetime) -> Message:
         ended_at = outage.well_from if reason is Reason.RESOLVED else None
-        return unstored.message(
+        said = unstored.message(
             outage.id("inc", ""),
             reason,
             sequence,
@@ -185,6 +186,7 @@ class Alarm:
             ended_at,
             Reader(self._zone, now),
         )
+        return replace(said, page=self._page)
 
     def _collect(self) -> None:
         """What came of the messages that were under way."""

@@ -48,7 +48,7 @@ def desk(config: Config) -> Desk:
         for name, channel in config.channels.items()
     }
     styles = {rule.id: rule.style for rule in config.rules}
-    form = Form(targets, config.timezone, styles, _flawed, config.list_price)
+    form = Form(targets, config.timezone, styles, _flawed, config.list_price, config.page)
     return Desk(config.defaults, config.routes, form, config.reminders, config.mutes)
 
 

@@ -9,6 +9,7 @@ from email import message_from_bytes
 from html.parser import HTMLParser
 from typing import Any
 
+from tests.channels.samples import PAGE
 from tests.fakes.slack_api import payload_fault
 
 _BLOCKS = {"header", "section", "context", "rich_text", "rich_text_section", "rich_text_list", "text", "line"}
@@ -66,7 +67,7 @@ def _check_object(each: dict[str, Any]) -> None:
             assert each["verbatim"] is True
         case "link":
             assert re.match(r"https?://", each["url"])
-            assert each["text"] == "runbook"
+            assert each["text"] in ("runbook", "open")
         case "data_visualization":
             names = [series["name"] for series in each["chart"]["series"]]
             assert all(is_inert(text) for text in (each["title"], *names, *each["chart"]["axis_config"]["categories"]))
@@ -128,7 +129,8 @@ def is_clean(line: str) -> bool:
 
 def check_alert(alert: dict[str, Any]) -> None:
     """As Alertmanager takes it, in lines that no terminal obeys."""
-    assert set(alert) == {"labels", "annotations", "startsAt", "endsAt"}
+    assert set(alert) - {"generatorURL"} == {"labels", "annotations", "startsAt", "endsAt"}
+    assert re.match(r"https?://[!-~]+$", alert.get("generatorURL", PAGE))
     assert alert["startsAt"] <= alert["endsAt"]
     assert {"severity", "source"} <= alert["labels"].keys()
     for name, value in (*alert["labels"].items(), *alert["annotations"].items()):

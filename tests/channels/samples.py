@@ -29,6 +29,9 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RULE = RuleName("hourly-credits", "threshold", "hourly-credits", "https://wiki.example.com/credits?a=1&b=2")
 MEMBERS = RuleName("member-day", "threshold", "member-day")
 
+PAGE = "https://usage.example.com"
+"""Where the status page is, for messages that link to it."""
+
 EVIDENCE = Evidence(
     dataset="credit_usage",
     bucket="1h",
@@ -262,7 +265,7 @@ def hostile(text: str, reason: Reason = Reason.FIRED, kind: str = "threshold") -
     rule = replace(RULE, title=text, runbook=text, kind=kind)
     said = {"rule": rule, "evidence": evidence, "labels": {text: text, "member": text}}
     said |= {"note": text, "text": text, "incident_id": text}
-    return message(notice(reason, looks_over=True, **said))
+    return message(notice(reason, looks_over=True, **said), page=f"{PAGE}/{text}")
 
 
 def greeting(**changes: Any) -> Message:
@@ -273,5 +276,6 @@ def greeting(**changes: Any) -> Message:
 
 def hostile_pair(text: str) -> Message:
     """The same, folded with another."""
-    [one] = hostile(text).news
-    return message(one, replace(one, reason=Reason.CLOSED, ended_at=NOON + HOUR))
+    said = hostile(text)
+    [one] = said.news
+    return message(one, replace(one, reason=Reason.CLOSED, ended_at=NOON + HOUR), page=said.page)

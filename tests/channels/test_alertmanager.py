@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from tests.channels.inert import check_alert
-from tests.channels.samples import EVIDENCE, HOUR, NOON, delivery, hostile, member_day, message, notice
+from tests.channels.samples import EVIDENCE, HOUR, NOON, PAGE, delivery, hostile, member_day, message, notice
 from tests.fakes.scripted_http import Answer, Reset, Step
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch.channels import AlertmanagerSettings, AnyChannel
@@ -123,6 +123,18 @@ def test_where_names_are_hidden_the_incident_tells_series_apart() -> None:
     assert alert(hidden[0])["labels"] == alert(hidden[1])["labels"]
     assert [alert(each, apart=True)["labels"]["incident"] for each in hidden] == ["inc_ana", "inc_ben"]
     assert "incident" not in alert(notice(), apart=True)["labels"], "a total has no names"
+
+
+# ---- its page --------------------------------------------------------------------------------------------------------
+
+
+def test_its_source_is_its_page_where_there_is_one() -> None:
+    linked, unlinked, least = (
+        alerts(delivery(message(page=page), minimal=minimal))[0]
+        for page, minimal in [(PAGE, False), (None, False), (PAGE, True)]
+    )
+    assert linked == {**unlinked, "generatorURL": f"{PAGE}/alert?id=inc_4f2a9c81d07be6a35c11"}
+    assert "generatorURL" not in least
 
 
 # ---- annotations -----------------------------------------------------------------------------------------------------

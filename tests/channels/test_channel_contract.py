@@ -27,7 +27,7 @@ import trustme
 from pydantic import TypeAdapter, ValidationError
 
 from tests.channels.kinds import ANA, BEN, HASTY, HERE, HTTP, KINDS, MACHINES, MAIL, SENDERS, SESSION, Place, Rig, ca
-from tests.channels.samples import delivery, hostile, hostile_pair, member_day, message, notice
+from tests.channels.samples import PAGE, delivery, hostile, hostile_pair, member_day, message, notice
 from tests.fakes.scripted_http import Answer, Drip, EarlyReset, Flood, Hang, Raw, Reset, ScriptedHttp, Step
 from tests.fakes.slack_api import HOOK, TOKEN, SlackApi, refusal
 from tests.fakes.smtp_server import (
@@ -644,12 +644,26 @@ def variants(part: Any, text: str) -> Iterator[tuple[str, Any]]:
 
 
 FULL = message(notice(Reason.CLOSED, labels={"Model": "opus"}, part="forecast", looks_over=True))
-FULL = replace(FULL, news=(replace(FULL.news[0], evidence=replace(FULL.news[0].evidence, after="All is well again.")),))
+FULL = replace(
+    FULL, page=PAGE, news=(replace(FULL.news[0], evidence=replace(FULL.news[0].evidence, after="All is well again.")),)
+)
 
 
 def test_every_field_of_a_message_is_tried() -> None:
     paths = [path for path, _ in variants(delivery(FULL), "x")]
-    for wanted in ("title", "runbook", "labels", "note", "subject", "dataset", "unit", "summary", "facts", "after"):
+    for wanted in (
+        "title",
+        "runbook",
+        "labels",
+        "note",
+        "subject",
+        "dataset",
+        "unit",
+        "summary",
+        "facts",
+        "after",
+        "page",
+    ):
         assert any(wanted in path for path in paths), wanted
     assert {"axis", "category", "part"} <= {path.rpartition(".")[2] for path in paths}
     assert len(paths) > 35

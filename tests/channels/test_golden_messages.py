@@ -18,6 +18,7 @@ from tests.channels.samples import (
     HOUR,
     HOURS,
     NOON,
+    PAGE,
     blind,
     burning,
     days_later,
@@ -90,6 +91,9 @@ ONE: dict[str, Message] = {
     "meta-fired": message(blind(), data_until=None),
     "meta-reminder": days_later(blind(Reason.REMINDER), data_until=None),
     "meta-resolved": message(blind(Reason.RESOLVED), data_until=None),
+    "linked": message(notice(labels=MODEL), page=PAGE),
+    "linked-resolved": message(notice(Reason.RESOLVED, labels=MODEL), page=f"{PAGE}/usage/"),
+    "linked-meta": message(blind(), data_until=None, page=PAGE),
 }
 SEVERAL: dict[str, Message] = {
     "several-fired": message(ANA, BEN, CLEO),
@@ -119,6 +123,11 @@ SEVERAL: dict[str, Message] = {
     "many": message(*(member_day(f"member{n:02}@example.com", 2_100 + 100 * n) for n in range(32))),
     "test": message(test=True),
     "hello": greeting(),
+    "linked-several": message(*(member_day(f"{n}@example.com", 3_000) for n in "abcd"), page=PAGE),
+    "linked-several-over": message(ANA_OVER, BEN_OVER, page=PAGE),
+    "linked-meta-several": message(frozen("credit_usage 1h"), frozen("query_volume 1d"), data_until=None, page=PAGE),
+    "linked-test": message(test=True, page=PAGE),
+    "linked-hello": greeting(page=PAGE),
 }
 DRAWN: dict[str, Message] = {
     **{

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests.channels.evil import text_from_outside
 from tests.channels.inert import check_alert, check_mail, check_slack, check_terminal, is_clean, is_inert
-from tests.channels.samples import HOURS, NOON, delivery, hostile, hostile_pair, message, notice
+from tests.channels.samples import HOURS, NOON, PAGE, delivery, hostile, hostile_pair, message, notice
 from tests.meta.making import found, minute, seen, target
 from usage_watch.channels.alertmanager.body import alerts_body
 from usage_watch.channels.email.mail import Mailbox, mail
@@ -164,7 +164,8 @@ def test_a_webhook_gets_one_line_of_json_and_the_text_in_it(
     raw = webhook_body(delivery(whole, minimal=minimal))
     assert not re.search(rb"[\x00-\x1f]", raw)
     body = json.loads(raw)
-    assert set(body) == set(json.loads(webhook_body(delivery())))
+    assert set(body) - {"url"} == set(json.loads(webhook_body(delivery())))
+    assert re.fullmatch(r"https://usage\.example\.com/[!-~]+", body.get("url") or f"{PAGE}/alert")
     if not minimal:
         assert body["summary"] == whole.news[0].evidence.summary.encode("utf-8", "replace").decode()
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.channels.samples import EVIDENCE, NOON, RULE, hostile
+from tests.channels.samples import EVIDENCE, NOON, PAGE, RULE, hostile
 from usage_watch.channels.email.mail import Mailbox, mail
 from usage_watch.channels.log import LogSender
 from usage_watch.channels.slack.payload import payload
@@ -88,7 +88,7 @@ def test_no_rendering_names_a_member(
     keys = [Notification(each, "quiet", reason, 1, 1) for each in found]
     for how in (Members.INITIALS, Members.HIDDEN, Members.FULL):
         style = Style(f"$value against $limit. Ask $member or {text}.")
-        form = Form({"quiet": Target(people, members=how)}, ZoneInfo("UTC"), {RULE.id: style})
+        form = Form({"quiet": Target(people, members=how)}, ZoneInfo("UTC"), {RULE.id: style}, page=f"{PAGE}/{text}")
         for post in compose(keys, found, (), {}, form, NOON):
             said = rendered(Delivery(post.id, post.message, post.conversation, 1, NOON, minimal=minimal)).casefold()
             assert ("zebediah" in said or "quux" in said) == (how is Members.FULL)

@@ -58,3 +58,22 @@ def test_where_slack_has_no_room_for_all_that_are_named_more_are_counted(filler:
     lists = [each for each in laid[1]["elements"] if each.get("indent") == 0]
     counted = laid[1]["elements"][-1]["elements"][0]["text"]
     assert counted == f"and {400 - len(lists)} more"
+
+
+def linked(laid: object) -> int:
+    """How many links there are in a layout."""
+    return json.dumps(laid).count('"type": "link"')
+
+
+def test_where_slack_has_no_room_for_each_ones_link_the_messages_own_is_there() -> None:
+    told, paged = worded(20), worded(20, page="https://usage.example.com")
+    assert linked(blocks(news(paged))) == 20 + 1
+    far = replace(paged, page=f"https://usage.example.com/{'x' * 600}")
+    assert linked(blocks(news(far))) == 1
+    [*before, _, footer] = blocks(news(told))
+    assert blocks(news(far))[:-2] == before, "nothing that is said makes room for links"
+    assert blocks(news(far))[-1] == footer
+    crowded = news(worded(400, "x" * 500, "x" * 200, named=100, page="https://usage.example.com"))
+    laid = blocks(crowded)
+    check_slack({"text": fallback_text(crowded), "blocks": laid})
+    assert (linked(laid), text_size(laid) <= 12_000) == (1, True)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.channels.samples import EVIDENCE, NOON, RULE, blind, delivery, message, notice
+from tests.channels.samples import EVIDENCE, NOON, PAGE, RULE, blind, delivery, message, notice
 from tests.fakes.scripted_http import Answer, Drip, Flood, Hang, Request, Reset
 from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch import __version__
@@ -106,6 +106,19 @@ def test_the_body_is_the_contract(receiver: WebhookReceiver) -> None:
         "data_until": "2026-11-22T13:00:00Z",
         "sent_at": "2026-11-22T14:10:03Z",
     }
+
+
+PAGED = message(page=PAGE)
+URL = f"{PAGE}/alert?id=inc_4f2a9c81d07be6a35c11"
+
+
+def test_where_there_is_a_page_the_body_has_a_link_and_else_not_even_its_key() -> None:
+    plain, linked = (json.loads(webhook_body(delivery(said))) for said in (message(), PAGED))
+    assert linked == {**plain, "url": URL}
+    assert json.loads(webhook_body(delivery(PAGED, minimal=True)))["url"] == URL
+    long = replace(PAGED, page=f"{PAGE}/{'x' * 200}")
+    assert json.loads(webhook_body(delivery(long, minimal=True)))["url"] is None
+    assert "url" not in json.loads(webhook_body(delivery(replace(PAGED, test=True))))
 
 
 # The least

@@ -9,7 +9,7 @@ from usage_watch.channels import AnyChannel
 from usage_watch.cli.rendering import RENDERERS, unrenderable
 from usage_watch.cli.sampling import samples
 from usage_watch.config import Config, read
-from usage_watch.core.message import Reason, Severity
+from usage_watch.core.message import Delivery, Reason, Severity
 from usage_watch.yamlfile import parse
 
 NOW = datetime(2026, 11, 23, 5, 20, tzinfo=UTC)
@@ -104,6 +104,19 @@ def test_what_is_told_alike_is_worded_once_and_rendered_for_each_kind(monkeypatc
     monkeypatch.setitem(RENDERERS, "log", lambda _: 1 / 0)  # type: ignore[misc]
     [fault] = unrenderable(whole, NOW)
     assert fault.message.endswith("ZeroDivisionError: division by zero (log, fired)")
+
+
+@pytest.mark.parametrize("page", [None, "https://usage.example.com/"])
+def test_messages_are_rendered_with_the_links_that_they_will_have(
+    monkeypatch: pytest.MonkeyPatch, page: str | None
+) -> None:
+    web = "" if page is None else f"web: {{public_url: '{page}'}}"
+    whole = read(parse(f"{web}{CHANNELS}  - {{id: a, kind: threshold, above: 5}}\n".encode(), "rules.yaml"))
+    rendered: list[Delivery] = []
+    for kind in RENDERERS:
+        monkeypatch.setitem(RENDERERS, kind, rendered.append)
+    assert unrenderable(whole, NOW) == []
+    assert {each.message.page for each in rendered} == {page}
 
 
 def _with(whole: Config, rule: object) -> Config:

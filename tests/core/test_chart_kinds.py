@@ -156,7 +156,7 @@ def test_a_spark_is_as_it_was() -> None:
 
 def test_no_golden_chart_is_left_over() -> None:
     ours = {f"{name}-{size}" for name in DRAWN for size in ("wide", "narrow")}
-    assert {path.stem for path in GOLDEN.iterdir()} == ours | {f"mail-{name}" for name in SAMPLES} | {"spark"}
+    assert {path.stem for path in GOLDEN.iterdir()} == ours | {f"mail-{name}" for name in SAMPLES} | {"gauge", "spark"}
 
 
 # What is in sight

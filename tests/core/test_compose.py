@@ -459,6 +459,14 @@ def test_what_is_told_again_is_worded_as_it_was_told() -> None:
         assert (again.decided_at, again.zone, again.standing) == (at(9), "Europe/Berlin", ())
 
 
+def test_every_message_knows_where_the_page_is() -> None:
+    form = replace(FORM, page="https://usage.example.com")
+    (post,) = compose([key(A, "people")], {A.id: A}, (), {}, form, at(6))
+    again = restated([A], "people", form, at(9))
+    assert again is not None
+    assert again.page == post.message.page == "https://usage.example.com"
+
+
 def test_what_does_not_stand_is_no_message() -> None:
     assert restated([], "cluster", FORM, at(9)) is None
 

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.channels.samples import PAGE
 from tests.core.builders import at
 from usage_watch.core.compose import Form
 from usage_watch.core.hello import Watch, greetings, hello_id
 from usage_watch.core.message import Hello, Message
+from usage_watch.core.privacy import Members
 from usage_watch.core.promise import Post, Target
 from usage_watch.core.wording import news, standing
 from usage_watch.core.wordlines import text_lines
@@ -42,6 +44,14 @@ def test_each_channel_of_people_that_hears_anything_is_greeted_and_no_machine() 
     for post in (ops, finance):
         assert (post.message.news, post.message.standing, post.keys) == ((), (), ())
         assert (post.message.decided_at, post.message.data_until) == (NOW, at(11))
+
+
+@pytest.mark.parametrize(("page", "shown"), [(PAGE, PAGE), (f"{PAGE}/ana@example.com", None)])
+def test_a_greeting_knows_where_the_page_is_as_far_as_it_may(page: str, shown: str | None) -> None:
+    watch = Watch({"a": ["ops", "quiet"]}, (), ["a"], at(11))
+    form = replace(FORM, page=page, targets={**TARGETS, "quiet": Target(people=True, members=Members.HIDDEN)})
+    ops, quiet = greetings({"ops", "quiet"}, watch, form, NOW)
+    assert (ops.message.page, quiet.message.page) == (page, shown)
 
 
 def test_who_hears_nothing_is_not_greeted() -> None:

@@ -70,3 +70,9 @@ def test_a_message_is_veiled_in_each_of_its_texts_and_nothing_else() -> None:
 def test_a_link_that_names_a_member_is_left_out() -> None:
     of_her = replace(notice().rule, runbook=f"https://wiki.example.com/{ANA}")
     assert veiled(message(notice(rule=of_her)), Members.HIDDEN).news[0].rule.runbook is None
+
+
+def test_a_page_whose_address_names_a_member_is_not_linked_to() -> None:
+    of_her = message(page=f"https://example.com/{ANA}/usage")
+    assert veiled(of_her, Members.HIDDEN).page is None
+    assert veiled(replace(of_her, page="https://example.com/usage"), Members.HIDDEN).page == "https://example.com/usage"

@@ -115,3 +115,11 @@ def test_evidence_of_a_version_that_drew_nothing_is_read() -> None:
     written = json.loads(jsontext.EVIDENCE.dump(EVIDENCE))
     del written["series"]
     assert jsontext.EVIDENCE.load(json.dumps(written)) == EVIDENCE
+
+
+def test_a_message_of_a_version_that_linked_to_no_page_is_read() -> None:
+    message = post(1, incident()).message
+    written = json.loads(jsontext.MESSAGE.dump(replace(message, page="https://usage.example.com")))
+    assert jsontext.MESSAGE.load(json.dumps(written)).page == "https://usage.example.com"
+    del written["page"]
+    assert jsontext.MESSAGE.load(json.dumps(written)) == message

@@ -41,3 +41,16 @@ def test_what_is_written_is_what_is_served(
 
 def test_off_is_off() -> None:
     assert read(yamlfile.parse(b"web: off", "rules.yaml")).web == "off"
+
+
+@pytest.mark.parametrize(
+    ("written", "page"),
+    [
+        ("{}", None),
+        ("web: off", None),
+        ("web: {listen: '[::1]:1'}", None),
+        ("web: {public_url: https://example.com/usage/}", "https://example.com/usage/"),
+    ],
+)
+def test_messages_link_to_the_address_that_is_written_and_to_no_other(written: str, page: str | None) -> None:
+    assert read(yamlfile.parse(written.encode(), "rules.yaml")).page == page

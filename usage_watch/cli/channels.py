@@ -105,7 +105,7 @@ def test(session: Session, name: str) -> None:
         raise UsageError(_unknown(config, name))
     now = open_clock().now()
     with closing(config.channels[name].connect(os.environ)) as sender:
-        attempt = sender.send(_delivery(now, config.timezone.key))
+        attempt = sender.send(_delivery(now, config.timezone.key, config.page))
         if attempt.verdict != Verdict.SENT:
             raise DeliveryError(f"{name}: the test message was not taken. {attempt.detail}")
         said = (f"{name}: the test message was taken.", attempt.detail, sender.about_repeats(attempt))
@@ -164,7 +164,7 @@ def _unknown(config: Config, name: str) -> str:
     return f"There is no channel {name!r}; the rules file has {', '.join(config.channels)}."
 
 
-def _delivery(now: datetime, zone: str) -> Delivery:
+def _delivery(now: datetime, zone: str, page: str | None) -> Delivery:
     """A message about nothing, in the form of a real one."""
     import secrets
     from datetime import timedelta
@@ -198,6 +198,6 @@ def _delivery(now: datetime, zone: str) -> Delivery:
         ended_at=None,
         evidence=evidence,
     )
-    message = words.Message((notice,), (notice,), now, zone, None, test=True)
+    message = words.Message((notice,), (notice,), now, zone, None, test=True, page=page)
     conversation = words.Conversation(f"cnv_test{token}", "usage-watch: test of the channel", None)
     return words.Delivery(f"ntf_test{token}", message, conversation, 1, now)

@@ -104,7 +104,12 @@ def _failure(
     where = words = f"{' and '.join(kinds)}, {reason}"
     unfilled: list[Exception] = []
     form = Form(
-        {"": target}, config.timezone, {rule.id: rule.style}, lambda _, error: unfilled.append(error), config.list_price
+        {"": target},
+        config.timezone,
+        {rule.id: rule.style},
+        lambda _, error: unfilled.append(error),
+        config.list_price,
+        config.page,
     )
     try:
         told = {each.id: _as_of(each, reason, now) for each in batch}

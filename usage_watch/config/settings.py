@@ -137,6 +137,11 @@ class Config(Strict):
         return {**dict.fromkeys(META_RULES, self.meta_routes), **told}
 
     @property
+    def page(self) -> str | None:
+        """Under which people reach the status page; None where it is not served, or nobody says."""
+        return None if isinstance(self.web, str) else self.web.public_url
+
+    @property
     def meta_routes(self) -> Routes:
         """By severity, the channels that are told what the watcher says of itself."""
         return routes(self.notify if self.meta.notify is None else self.meta.notify)

@@ -23,6 +23,12 @@ def _listen(written: str) -> str:
     return written
 
 
+def _page(written: str) -> str:
+    if "?" in written or "#" in written:
+        raise ValueError("links are made of it: leave out the ? or # and what follows")
+    return written
+
+
 def _host_name(written: str) -> str:
     try:
         ipaddress.ip_address(written)
@@ -37,8 +43,8 @@ class WebSettings(Strict):
 
     listen: Annotated[str, AfterValidator(_listen)] = DEFAULT
     """Address and port, such as 127.0.0.1:8321 or [::1]:8321; port 0 takes any that is free."""
-    public_url: WebAddress | None = None
-    """Under which people reach it, where a proxy stands in front; its host is allowed, too."""
+    public_url: Annotated[WebAddress, AfterValidator(_page)] | None = None
+    """Under which people reach it, where a proxy stands in front: messages link to it; its host is allowed, too."""
     allowed_hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
     """The host names by which it may be asked for, beside this machine's own (localhost, 127.0.0.1)."""
 

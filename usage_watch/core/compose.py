@@ -38,6 +38,8 @@ class Form:
     """Told, once for each rule, why its title or text could not be filled: the built-in stands in its place."""
     price: Price | None = None
     """Of 1,000 credits; None where no amounts are to be said."""
+    page: str | None = None
+    """Under which people reach the status page; None where messages are to link to none."""
 
 
 def compose(
@@ -72,6 +74,7 @@ def compose(
             decided_at=now,
             zone=form.zone.key,
             data_until=data_until.get(first.rule.id),
+            page=form.page,
         )
         message = _to(target, plainly, form, flaws.setdefault)
         posts.append(Post(f"ntf_{_digest(keys)}", target, conversation or _begin(keys, message), message, tuple(keys)))
@@ -136,9 +139,9 @@ def _stands(incident: Incident) -> Notice:
 
 def restated(incidents: Iterable[Incident], target: str, form: Form, now: datetime) -> Message | None:
     """What stands, for a target by state: each as it was told, with what is true of it now; None where nothing does."""
-    plainly = (Message((notice(each, Reason.FIRED),), (), now, form.zone.key, None) for each in incidents)
-    news = tuple(_to(target, each, form, _unheard).news[0] for each in plainly)
-    return Message(news, (), now, form.zone.key, None) if news else None
+    alone = (Message((notice(each, Reason.FIRED),), (), now, form.zone.key, None, page=form.page) for each in incidents)
+    said = [_to(target, each, form, _unheard) for each in alone]
+    return replace(said[0], news=tuple(each.news[0] for each in said)) if said else None
 
 
 def _to(target: str, plainly: Message, form: Form, flawed: Flawed) -> Message:

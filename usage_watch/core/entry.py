@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from usage_watch.core.links import alert_page
 from usage_watch.core.message import Drawn, Fact, Message, Notice, Reason, Severity
 from usage_watch.core.plain import plain
 from usage_watch.core.sparkline import trend
@@ -61,6 +62,8 @@ class Entry:
     """What the rule says besides: a paragraph; empty for nothing."""
     trend: Fact | None = None
     """How it came to this, as one row; None where there is nothing to draw."""
+    page: str | None = None
+    """A link to all there is of it; None where no page shows it."""
 
     @property
     def rows(self) -> tuple[Fact, ...]:
@@ -90,6 +93,7 @@ def entry(notice: Notice, message: Message) -> Entry:
         reasons=tuple(islice(_reasons(notice, when), _ROWS)),
         text=plain(notice.text or "", _PARAGRAPH),
         trend=_trend(notice, message, by_days=by_days),
+        page=alert_page(message, notice),
     )
 
 

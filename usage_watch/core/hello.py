@@ -9,6 +9,7 @@ from datetime import datetime
 
 from usage_watch.core.compose import Form
 from usage_watch.core.message import Conversation, Hello, Message
+from usage_watch.core.privacy import veiled
 from usage_watch.core.promise import Post
 from usage_watch.core.units import quantity
 
@@ -46,8 +47,8 @@ def greetings(strangers: Collection[str], watch: Watch, form: Form, now: datetim
         if heard or name in watch.own:
             unread = len(watch.hearers) - len(watch.judged)
             hello = Hello(len(watch.hearers), heard, unread)
-            message = Message((), (), now, form.zone.key, watch.data_until, hello=hello)
-            yield Post(hello_id(name), name, _conversation(name, hello), message, ())
+            message = Message((), (), now, form.zone.key, watch.data_until, hello=hello, page=form.page)
+            yield Post(hello_id(name), name, _conversation(name, hello), veiled(message, target.members), ())
 
 
 def _conversation(target: str, hello: Hello) -> Conversation:

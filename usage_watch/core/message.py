@@ -237,6 +237,8 @@ class Message:
     """No database knows of it, so that no command shows more of it."""
     hello: Hello | None = None
     """Only in a greeting, the first that a channel of people ever hears."""
+    page: str | None = None
+    """Under which people reach the status page; None where nobody has said."""
 
     @property
     def as_of(self) -> datetime:

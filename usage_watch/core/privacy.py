@@ -69,4 +69,6 @@ def _veiled(value: Any, hide: Veil) -> Any:
         made = replace(value, **{name: _veiled(each, hide) for name, each in inner})
     if isinstance(value, RuleName) and made.runbook != value.runbook:
         made = replace(made, runbook=None)  # half a link leads nowhere
+    if isinstance(value, Message) and made.page != value.page:
+        made = replace(made, page=None)
     return made

@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from usage_watch.core.entry import META, NAME, Entry, called, entry, goes_on, mark, names_itself
 from usage_watch.core.lessons import LEARNING
+from usage_watch.core.links import alert_page, front_page, rule_page
 from usage_watch.core.message import Fact, Hello, Message, Notice, Reason
 from usage_watch.core.plain import plain, web_link
 from usage_watch.core.units import local_time, number, quantity, spell_duration
 
-_EXPLAINED = 3
+EXPLAINED = 3
 """Incidents that come with reasons: with those of twenty nobody would find what happened."""
 
 _COUNTED = {
@@ -52,6 +53,8 @@ class Words:
     """How to go on."""
     runbook: str | None
     """What to do about it: a link; None once all is over."""
+    page: str | None
+    """A link to the status page, where most of this is to be seen; None where there is none."""
     footer: tuple[str, ...]
     """Which rule, how fresh the data was, in which zone the times are; and how not to be told of several again."""
 
@@ -92,6 +95,7 @@ def _words(message: Message, notices: Sequence[Notice]) -> Words:
         more=len(ordered) - len(entries),
         command=_command(message, ordered),
         runbook=web_link(first.rule.runbook) if goes_on(first) else None,
+        page=_page(message, ordered),
         footer=tuple(_footer(message, ordered)),
     )
 
@@ -100,7 +104,8 @@ def _greeting(message: Message, hello: Hello) -> Words:
     """A line, and how to go on from there."""
     line = f"👋 usage-watch watches {quantity(hello.rules, 'rules')} and tells you here{_of_what(hello)}"
     line += f"; {_read_so_far(message, hello)}"
-    return Words(line, line, (), 0, "usage-watch status", None, ("for quiet: usage-watch silence --help",))
+    quiet = ("for quiet: usage-watch silence --help",)
+    return Words(line, line, (), 0, "usage-watch status", None, front_page(message), quiet)
 
 
 def _of_what(hello: Hello) -> str:
@@ -122,6 +127,14 @@ def _command(message: Message, ordered: Sequence[Notice]) -> str:
         return "usage-watch status"
     alone = f" show {plain(ordered[0].incident_id, NAME)}" if len(ordered) == 1 else ""
     return f"usage-watch alerts{alone}"
+
+
+def _page(message: Message, ordered: Sequence[Notice]) -> str | None:
+    """Of one its own; of several that of their rule, which may be gone once all is over. No page is of a cause."""
+    first = ordered[0]
+    if len(ordered) == 1:
+        return alert_page(message, first) or front_page(message)
+    return rule_page(message, first) if goes_on(first) and first.rule.kind != META else front_page(message)
 
 
 def _gravity(notice: Notice) -> tuple[bool, bool, int, float]:
@@ -158,12 +171,12 @@ def _freshness(message: Message) -> str:
 
 
 def _entries(ordered: Sequence[Notice], message: Message) -> Iterator[Entry]:
-    explained = [entry(notice, message) for notice in ordered[: min(_EXPLAINED, message.named)]]
+    explained = [entry(notice, message) for notice in ordered[: min(EXPLAINED, message.named)]]
     if len(ordered) == 1 and ordered[0].reason is Reason.REMINDER:
         stops = tuple(_stops(ordered[0]))
         explained = [replace(each, reasons=(*each.reasons, *stops)) for each in explained]
     yield from explained
-    yield from (replace(entry(notice, message), reasons=(), text="") for notice in ordered[_EXPLAINED : message.named])
+    yield from (replace(entry(notice, message), reasons=(), text="") for notice in ordered[EXPLAINED : message.named])
 
 
 def _stops(notice: Notice) -> Iterator[Fact]:

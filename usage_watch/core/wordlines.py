@@ -7,19 +7,21 @@ from collections.abc import Iterator, Sequence
 from usage_watch.core.entry import Entry
 from usage_watch.core.message import Fact
 from usage_watch.core.units import number
-from usage_watch.core.wording import Words
+from usage_watch.core.wording import EXPLAINED, Words
+
+_PAGE = "Page"
 
 
 def text_lines(words: Words) -> tuple[str, ...]:
     """The whole message for a terminal or a text mail; an empty string is an empty line."""
     if not words.entries:
-        return (words.line, " · ".join((f"Look closer: {words.command}", *words.footer)))
+        page = [] if words.page is None else [f"Page: {words.page}"]
+        return (words.line, " · ".join((*page, f"Look closer: {words.command}", *words.footer)))
     first = words.entries[0]
     shown = _one(first) if len(words.entries) == 1 else _list(words)
-    go_on = [Fact("Look closer", words.command)]
-    if words.runbook is not None:
-        go_on.insert(0, Fact("What to do", words.runbook))
-    return (words.line, "", *shown, "", *_table(go_on), "", " · ".join(words.footer))
+    go_on = (("What to do", words.runbook), (_PAGE, words.page), ("Look closer", words.command))
+    rows = [Fact(name, value) for name, value in go_on if value is not None]
+    return (words.line, "", *shown, "", *_table(rows), "", " · ".join(words.footer))
 
 
 def _one(entry: Entry) -> Iterator[str]:
@@ -29,9 +31,11 @@ def _one(entry: Entry) -> Iterator[str]:
 
 
 def _list(words: Words) -> Iterator[str]:
-    for entry in words.entries:
+    for place, entry in enumerate(words.entries):
         yield entry.line()
-        yield from (f"   {row}" for row in _table(entry.reasons))
+        # A link takes a line here: what is only named is found by way of the message's own.
+        page = [] if entry.page is None or place >= EXPLAINED else [Fact(_PAGE, entry.page)]
+        yield from (f"   {row}" for row in _table((*entry.reasons, *page)))
         if entry.text:
             yield f"   {entry.text}"
     if words.more:

@@ -15,6 +15,7 @@ from typing import Any
 
 from usage_watch.channels.posting import encoded, written_instant
 from usage_watch.core.entry import entry, goes_on, shown
+from usage_watch.core.links import alert_page
 from usage_watch.core.message import Delivery, Notice, Reason, Severity
 from usage_watch.core.plain import plain, web_link
 from usage_watch.core.units import number
@@ -69,9 +70,11 @@ def _ends_at(notice: Notice, delivery: Delivery) -> datetime:
 
 
 def _alert(notice: Notice, delivery: Delivery, apart: bool, severity: Severity, ends_at: datetime) -> Json:
+    page = None if delivery.minimal else alert_page(delivery.message, notice)
     return {
         "labels": _labels(notice, severity, apart),
         "annotations": _annotations(notice, delivery),
+        **({} if page is None else {"generatorURL": page}),
         "startsAt": written_instant(notice.started_at),
         # It refuses what ends before it starts, which a clock that was set back would make of it.
         "endsAt": written_instant(max(ends_at, notice.started_at)),

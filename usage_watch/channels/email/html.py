@@ -60,11 +60,17 @@ def _several(words: Words) -> Iterator[str]:
     for entry in words.entries:
         brackets = escape(entry.brackets())
         aside = f' <span style="{_NOTE}">{brackets}</span>' if brackets else ""
+        headline = _headline(entry)
         rows = _table(_rows(entry.reasons)) if entry.reasons else ""
         said = _paragraph(entry.text) if entry.text else ""
-        yield _banner(entry, f"<div><b>{escape(entry.mark)} {escape(entry.headline)}</b>{aside}</div>{rows}{said}")
+        yield _banner(entry, f"<div><b>{escape(entry.mark)} {headline}</b>{aside}</div>{rows}{said}")
     if words.more:
         yield f"<p>and {number(words.more)} more</p>"
+
+
+def _headline(entry: Entry) -> str:
+    said = escape(entry.headline)
+    return said if entry.page is None else f'<a href="{escape(entry.page)}" style="color:inherit">{said}</a>'
 
 
 def _banner(entry: Entry, content: str) -> str:
@@ -87,8 +93,9 @@ def _rows(facts: Iterable[Fact]) -> Iterator[tuple[str, str]]:
 
 
 def _go_on(words: Words) -> Iterator[tuple[str, str]]:
-    if words.runbook is not None:
-        yield "What to do", f'<a href="{escape(words.runbook)}">{escape(words.runbook)}</a>'
+    for name, link in (("What to do", words.runbook), ("Page", words.page)):
+        if link is not None:
+            yield name, f'<a href="{escape(link)}">{escape(link)}</a>'
     yield "Look closer", f'<code style="{_CODE}">{escape(words.command)}</code>'
 
 

@@ -59,12 +59,25 @@ def blocks(words: Words, chart: Json | None = None) -> list[Json]:
     """The message as it stands in the channel; where there is no room for all that are named, more are counted."""
     if not words.entries:
         return [_rich([_greeting(words)])]
-    layouts = (_layout(words, explained, chart) for explained in _EXPLAINED)
-    fitting = next((layout for layout in layouts if text_size(layout) <= _ALL_TEXT), None)
+    fitting = _fitting(words, chart)
     half = len(words.entries) // 2
     if fitting is not None or half < 2:
-        return fitting or _layout(words, 0, chart)
+        return fitting or _layout(_unlinked(words), 0, chart)
     return blocks(replace(words, entries=words.entries[:half], more=words.more + len(words.entries) - half))
+
+
+def _fitting(words: Words, chart: Json | None) -> list[Json] | None:
+    """The most telling layout that Slack takes: each alert's own link goes first, for the message has one."""
+    links = sum(len(entry.page or "") for entry in words.entries)
+    linked, bare = _layout(words, _EXPLAINED[0], chart), _unlinked(words)
+    if text_size(linked) + links <= _ALL_TEXT:
+        return linked
+    layouts = (_layout(bare, explained, chart) for explained in _EXPLAINED)
+    return next((layout for layout in layouts if text_size(layout) <= _ALL_TEXT), None)
+
+
+def _unlinked(words: Words) -> Words:
+    return replace(words, entries=tuple(replace(entry, page=None) for entry in words.entries))
 
 
 def text_size(part: object) -> int:
@@ -86,7 +99,8 @@ def _layout(words: Words, explained: int, chart: Json | None) -> list[Json]:
 
 
 def _greeting(words: Words) -> Json:
-    return _section([_text(f"{words.title}\n"), *_look_closer(words), _text(f" · {' · '.join(words.footer)}")])
+    rest = [*_page(words, " · "), *_look_closer(words), _text(f" · {' · '.join(words.footer)}")]
+    return _section([_text(f"{words.title}\n"), *rest])
 
 
 def _one(words: Words, chart: Json | None) -> Iterator[Json]:
@@ -117,15 +131,20 @@ def _headline(entry: Entry) -> Json:
     parts = [_text(f"{entry.mark} "), _text(plain(entry.headline, _LISTED), bold=True)]
     if brackets := entry.brackets():
         parts.append(_text(f" {brackets}"))
+    if entry.page is not None:
+        parts += [_text(" "), _link(entry.page, "open")]
     return _section(parts)
 
 
 def _go_on(words: Words) -> Json:
-    parts = _look_closer(words)
+    parts = [*_page(words, "\n"), *_look_closer(words)]
     if words.runbook is not None:
-        link = {"type": "link", "url": words.runbook, "text": "runbook"}
-        parts = [_text("What to do: "), link, _text("\n"), *parts]
+        parts = [_text("What to do: "), _link(words.runbook, "runbook"), _text("\n"), *parts]
     return _section(parts)
+
+
+def _page(words: Words, after: str) -> list[Json]:
+    return [] if words.page is None else [_text("Page: "), _link(words.page, "open"), _text(after)]
 
 
 def _look_closer(words: Words) -> list[Json]:
@@ -154,6 +173,10 @@ def _bullets(facts: Iterable[Fact], indent: int = 0) -> Json:
 
 def _bullet_list(sections: list[Json], indent: int = 0) -> Json:
     return {"type": "rich_text_list", "style": "bullet", "indent": indent, "elements": sections}
+
+
+def _link(url: str, text: str) -> Json:
+    return {"type": "link", "url": url, "text": text}
 
 
 def _text(text: str, *, bold: bool = False) -> Json:

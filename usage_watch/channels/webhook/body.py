@@ -10,6 +10,7 @@ from typing import Any
 
 from usage_watch.channels.posting import encoded, written_instant
 from usage_watch.core.entry import AFTERWARDS, WHY, goes_on
+from usage_watch.core.links import alert_page
 from usage_watch.core.message import Delivery, Evidence, Notice
 from usage_watch.core.plain import plain
 
@@ -49,6 +50,8 @@ def webhook_body(delivery: Delivery) -> bytes:
         "data_until": _instant(delivery.message.data_until),
         "sent_at": _instant(delivery.sent_at),
     }
+    if link := alert_page(delivery.message, whole):
+        body["url"] = None if delivery.minimal and len(link) > _LEAST else link
     if delivery.message.test:
         body["test"] = True
     return encoded(body)
