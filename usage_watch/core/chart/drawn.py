@@ -1,4 +1,4 @@
-"""The picture of a message: what was judged, as its evidence has it."""
+"""What was judged, as its evidence has it: the picture of a message, and of an alert's page."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ WIDTH, HEIGHT = MAIL.width, MAIL.height
 _LOOK = Look(MAIL, PAPER, titled=False, tips=False)
 
 
-def chart(evidence: Evidence, series: Drawn, zone: ZoneInfo) -> str:
-    """An evidence's series; times are read in `zone`, or in UTC where days are judged: they are the source's."""
+def chart(evidence: Evidence, series: Drawn, zone: ZoneInfo, look: Look = _LOOK) -> str:
+    """An evidence's series; times are read in `zone`, or in UTC where days are judged: they are the source's.
+
+    In a mail, unless it is looked at elsewhere.
+    """
     reached = next((each.limit for each in series.lines if math.isclose(each.limit, evidence.limit)), None)
     drawn = LineChart(
         title=series.what,
@@ -32,7 +35,7 @@ def chart(evidence: Evidence, series: Drawn, zone: ZoneInfo) -> str:
         description=evidence.summary,
         reached=reached,
     )
-    return line_chart(drawn, _LOOK)
+    return line_chart(drawn, look)
 
 
 def lines_in_sight(evidence: Evidence, series: Drawn) -> list[Line]:
