@@ -72,7 +72,6 @@ class TrueClock:
         self._off = timedelta()
         """How far the clock is ahead of the truth; below zero where it is behind."""
         self._mark = self._marked()
-        self._asked = False
         self._asked_at = clock.now()
 
     def now(self) -> datetime:
@@ -91,11 +90,8 @@ class TrueClock:
         self._asked_at = self._clock.now()
 
     def in_doubt(self) -> bool:
-        """Whether the source is to be asked for its time: once for each time that the clock was set."""
-        if self._jumped is None or self._asked:
-            return False
-        self._asked = True
-        return True
+        """Whether the source is to be asked for its time: the clock was set, and it has not said so far."""
+        return self._jumped is not None
 
     def learn(self, its_time: datetime | None) -> None:
         """The source says that it is `its_time`; None where it does not say.
@@ -107,7 +103,7 @@ class TrueClock:
             return
         off = self._clock.now() - its_time
         self._off = off if abs(off) > APART else timedelta()
-        self._mark, self._asked = self._marked(), False
+        self._mark = self._marked()
 
     @property
     def _steady(self) -> datetime:
