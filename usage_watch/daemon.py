@@ -12,6 +12,7 @@ from usage_watch.calls import Calls
 from usage_watch.clock import Clock
 from usage_watch.cycle import Cycle, Summary
 from usage_watch.errors import Hindrance, MachineError
+from usage_watch.freed import give_back
 
 T = TypeVar("T")
 
@@ -109,6 +110,8 @@ class _Loop:
         summary = self._cycle.run()
         seconds = time.monotonic() - began
         self._seen.turned(summary, seconds)
+        if summary.fetched.new or summary.fetched.changed:
+            give_back()
         if self._hindered:
             logs.event("cycle.recovered", failures=self._hindered)
             self._streaks.over("cycle")
