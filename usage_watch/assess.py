@@ -18,7 +18,17 @@ from usage_watch.core.compose import Form, compose, unfilled
 from usage_watch.core.decisions import decisions
 from usage_watch.core.episode import Findings, Run, fold, looks_over, runs
 from usage_watch.core.hello import Watch, greetings
-from usage_watch.core.incident import Explain, Gone, Happening, Incident, RuleRecord, close, ended_here, reconcile
+from usage_watch.core.incident import (
+    LESSENED,
+    Explain,
+    Gone,
+    Happening,
+    Incident,
+    RuleRecord,
+    close,
+    ended_here,
+    reconcile,
+)
 from usage_watch.core.lookup import Lookup
 from usage_watch.core.message import Reason, RuleName
 from usage_watch.core.mute import Mute
@@ -58,6 +68,8 @@ class Ledger:
     """Channels that were never greeted."""
     lookups: Sequence[Lookup] = ()
     """Whose hours were ever wanted for these incidents."""
+    removals: int = 0
+    """How often data of members was removed by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +166,12 @@ def assess(
     for rule in rules:
         feed, stored = history[rule.feed], by_rule.pop(rule.id, [])
         record = _record(rule, ledger.rules.get(rule.id), feed, desk.defaults, now)
-        records.append(record)
         new_rule = record.speaks_from is not None and record != ledger.rules.get(rule.id)
+        if rule.sums_members and record.speaks_from is not None and _read_up(feed, now):
+            lessened = not new_rule and record.removals < ledger.removals
+            stored = [replace(each, lessened=lessened) for each in stored]
+            record = replace(record, removals=ledger.removals)
+        records.append(record)
         found = list(_incidents(rule, record, new_rule, feed, stored, desk, now, reach))
         incidents += explain(rule, found, stored) if desk.says_why else found
     records += _removed(ledger.rules.values(), {rule.id for rule in rules})
@@ -324,6 +340,8 @@ def _explained(findings_of: Callable[[Incident], Iterable[Findings]], crowded: C
     """
 
     def explain(incident: Incident) -> Gone:
+        if incident.lessened:
+            return Gone(f"{LESSENED}.", revised=True)
         evidence = incident.evidence
         told = quantity(evidence.value, evidence.unit)
         now = next((value for findings in findings_of(incident) for value in _held(findings, incident)), None)

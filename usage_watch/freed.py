@@ -1,4 +1,4 @@
-"""Memory that was freed is given back to the machine: glibc keeps it, and a daemon that lives for months grows by it."""
+"""Memory that was freed is given back: glibc keeps it, and a daemon that lives for months would grow by it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def load_ledger(stores: Stores, rules: Sequence[Rule], desk: Desk, now: datetime
     orders = Orders(silences, acks, expected=stores.answers.expected(), rebased=stores.answers.rebased())
     strangers = alerts.strangers({name: hello_id(name) for name in desk.form.targets})
     lookups = stores.lookups.of(ids)
-    return Ledger(alerts.rules(), incidents, alerts.told(ids), orders, alerts.held(ids), strangers, lookups)
+    told, held, removals = alerts.told(ids), alerts.held(ids), stores.history.removals()
+    return Ledger(alerts.rules(), incidents, told, orders, held, strangers, lookups, removals)
 
 
 def load_sight(stores: Stores, feeds: Sequence[Feed], ledger: Ledger, now: datetime) -> Sight:

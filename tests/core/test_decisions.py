@@ -84,6 +84,9 @@ def test_what_had_ended_and_what_is_corrected_say_why() -> None:
     shown = [promised(FIRED, target="board", face="old", decided_at=at(5))]
     (updated,) = decided([OPEN], shown, before=[OPEN], routes={"it": {Severity.WARNING: ["board"]}})
     assert (updated.target, updated.why) == ("board", "What was told is not how it stands now.")
+    fell = replace(OPEN, lessened=True)
+    (updated,) = decided([fell], shown, before=[OPEN], routes={"it": {Severity.WARNING: ["board"]}})
+    assert updated.why == "A member's data was removed. What was told is not how it stands now."
 
 
 def test_each_target_has_a_decision_of_its_own() -> None:

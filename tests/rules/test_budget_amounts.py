@@ -256,6 +256,12 @@ def test_it_asks_for_member_days_and_leans_on_seats() -> None:
     assert rule().digest(SEATS) == rule().digest(UTC_FILE)
 
 
+def test_only_a_pool_falls_when_all_of_a_member_is_removed() -> None:
+    assert pool().sums_members
+    assert not rule(for_each="member", where={"Credit Source": "paid"}).sums_members
+    assert not made("threshold", for_each="member", above=1).sums_members
+
+
 def test_its_burn_knows_the_whole_period_that_it_learns_from() -> None:
     since = datetime(2026, 11, 20, tzinfo=UTC)
     assert pool(period="month", burn="on").look_back(since, SEATS) == datetime(2026, 10, 1, tzinfo=UTC)

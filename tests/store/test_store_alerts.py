@@ -89,10 +89,12 @@ def test_an_incident_is_found_by_its_id_or_a_beginning_that_only_one_has(
 
 
 def test_a_rule_comes_back(store: AlertStore) -> None:
-    speaking = RuleRecord("a", "digest", at(0), removed=False)
+    speaking = RuleRecord("a", "digest", at(0), removed=False, removals=4)
     silent = RuleRecord("b", "digest", None, removed=True)
     commit(store, rules=[speaking, silent])
     assert store.rules() == {"a": speaking, "b": silent}
+    commit(store, rules=[replace(speaking, removals=6)])
+    assert store.rules()["a"].removals == 6
 
 
 def test_a_rule_remembers_when_its_digest_was_first_seen_and_when_it_went(store: AlertStore, db: Database) -> None:

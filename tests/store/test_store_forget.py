@@ -28,7 +28,7 @@ from tests.store.store_samples import (
 )
 from usage_watch.core.incident import Incident
 from usage_watch.core.lookup import Lookup
-from usage_watch.core.message import Contributor
+from usage_watch.core.message import Contributor, Fact
 from usage_watch.core.series import HOUR, Feed
 from usage_watch.core.silence import Ack, Matcher, Operator, Silence
 from usage_watch.store.alerts import AlertStore
@@ -238,6 +238,37 @@ def test_alerts_of_a_rule_about_them_alone_go_though_no_label_names_them(db: Dat
     removed = forget(db, ANA, NOON, {"hers"})
     assert (removed["alerts about them"], removed["messages about them"]) == (1, 1)
     assert (alerts.incident(hers.id), alerts.incident(others_alert().id) is None) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("counted", "gone"),
+    [(f"Model opus, member {SPELLED}", True), (f"member {DIANA}", False), ("Model opus", False)],
+)
+def test_an_alert_that_counts_them_alone_goes_though_its_rule_is_gone(db: Database, counted: str, gone: bool) -> None:
+    alerts = AlertStore(db)
+    evidence = replace(EVIDENCE, facts=(Fact("Usual", f"what {ANA} does"), Fact("Counted", counted)))
+    left = replace(incident(1), evidence=evidence, ended_at=NOON, closed="Its rule was removed or disabled.")
+    alerts.commit([left], [], [], [post(1, left)], NOON)
+    assert trace(db, ANA).alerts == gone
+    assert forget(db, ANA, NOON).get("alerts about them", 0) == gone
+    kept = alerts.incident(left.id)
+    assert (kept is None) == gone
+    assert kept is None or kept.evidence.facts[0].value == "what a member does"
+
+
+def test_whoever_judges_meanwhile_or_afterwards_learns_that_counts_went(db: Database) -> None:
+    history, seen = people(db), list[str]()
+    assert history.removals() == 0
+    db.tables.conn.set_trace_callback(seen.append)
+    forget(db, ANA, NOON)
+    db.tables.conn.set_trace_callback(None)
+    steps = [each.split()[0] for each in seen if each.split()[1:2] == ["forgotten"] or "FROM bucket" in each]
+    assert (steps[0], set(steps[1:-1]), steps[-1]) == ("UPDATE", {"DELETE"}, "UPDATE")
+    assert history.removals() == 2
+    forget(db, ANA, NOON)
+    assert history.removals() == 2, "there was nothing left of her"
+    forget(db, BO, NOON)
+    assert history.removals() == 4
 
 
 def test_a_name_that_is_not_ascii_goes_from_json_too(db: Database) -> None:

@@ -200,4 +200,4 @@ def _forgotten_facts(
         yield "Rules file", f"names them ({session.config_path}, line {at}); take that out by hand"
     yield "Not removed", "messages that were sent, backups, logs, and what the source itself keeps"
     lacking = "budgets of the pool, and whatever else is judged by member, lack their usage"
-    yield "Now too low", f"{lacking}; an alert that stood by it alone is told as taken back"
+    yield "Now too low", f"{lacking}; an alert that stood by it alone is taken back for that reason"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from usage_watch.core.incident import Incident
+from usage_watch.core.incident import LESSENED, Incident
 from usage_watch.core.message import Reason
 from usage_watch.core.plan import Plan, Terms, routed_to
 from usage_watch.core.promise import Decision, Notification, Told
@@ -46,11 +46,12 @@ def _unsaid(planned: Plan, told: Sequence[Told]) -> Iterator[Decision]:
 
 
 def _why(key: Notification, incident: Incident) -> str:
+    changed = "What was told is not how it stands now."
     return {
         Reason.FIRED: f"It is open at {incident.severity}.",
         Reason.ESCALATED: f"It rose to {incident.severity}.",
         Reason.REMINDER: "It is still open, and nobody has acknowledged it.",
-        Reason.UPDATED: "What was told is not how it stands now.",
+        Reason.UPDATED: f"{LESSENED}. {changed}" if incident.lessened else changed,
         Reason.RESOLVED: "It has ended.",
         Reason.FIRED_AND_ENDED: "It had ended before it could be told.",
         Reason.RETRACTED: incident.closed or "It was revised away.",

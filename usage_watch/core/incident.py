@@ -10,6 +10,9 @@ from datetime import datetime
 
 from usage_watch.core.message import Evidence, RuleName, Severity
 
+LESSENED = "A member's data was removed"
+"""Why what is judged fell, though the source revised nothing; never whose it was."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuleRecord:
@@ -22,6 +25,8 @@ class RuleRecord:
     """The frontier when the digest was new: what ended before is history. None until it judged fetched data."""
     removed: bool
     """It left the rules file, or is disabled."""
+    removals: int = 0
+    """How many removals of members' data it has judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,14 @@ class Incident:
     looks_over: bool = False
     """It goes on, and would have ended, were what is known final."""
     retracted: bool = False
-    """The usage that it was about was revised away: it did not happen."""
+    """The usage that it was about was revised away, or removed: it did not happen, for all that is known."""
     quiet: bool = False
     """Its end is no news to people."""
     latest: str | None = field(default=None, compare=False)
     """How what is judged stands now, in words, for who is reminded; known only in the cycle that judged it."""
+    lessened: bool = field(default=False, compare=False)
+    """It fell, or nothing is left of it, when it was first judged after all of a member was removed; known only in the
+    cycle that judged it."""
 
     @property
     def open(self) -> bool:
@@ -111,7 +119,7 @@ class Gone:
     why: str
     """One sentence."""
     revised: bool
-    """The source took it back; else it is only judged otherwise, or not watched any more."""
+    """What it counted is gone; else it is only judged otherwise, or not watched any more."""
 
 
 Explain = Callable[[Incident], Gone]
@@ -132,7 +140,7 @@ def reconcile(
     lies before stays as stored; it is not after the start of an open one that is not found. An overlap is the same
     incident, even if its start moved. Of several under one run the oldest lives on and the others close as merged; of
     several runs over one incident the earliest keeps it. One that nothing happened under any more is retracted where
-    the source took it back, as `explain` says; otherwise, and under a new rule, an open one closes and an ended one
+    what it counted is gone, as `explain` says; otherwise, and under a new rule, an open one closes and an ended one
     stays. Returns every incident of the series, changed or not.
     """
     # What was closed (as merged, say) is taken up again only where nothing that lives stands under the run.
@@ -186,6 +194,7 @@ def _continue(incident: Incident, happening: Happening, judged_from: datetime, n
         retracted=False,
         quiet=happening.quiet,
         latest=happening.latest,
+        lessened=incident.lessened and happening.evidence.value < incident.evidence.value,
         history=_remains_history(incident, happening, new_rule),
     )
 

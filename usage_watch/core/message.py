@@ -11,6 +11,8 @@ from usage_watch.core.money import Price
 
 NAMED = 20
 """Incidents that one message names, where its rule says nothing else."""
+COUNTED = "Counted"
+"""The name of the fact that says which usage counts, where not all does."""
 
 
 class Severity(StrEnum):
@@ -39,7 +41,7 @@ class Reason(StrEnum):
     FIRED_AND_ENDED = "fired_and_ended"
     """It had ended before it could be told."""
     RETRACTED = "retracted"
-    """It was told, and then the usage that it was about was revised away."""
+    """It was told, and then the usage that it was about was revised away, or removed with all of a member."""
     CLOSED = "closed"
 
     @property

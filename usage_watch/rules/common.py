@@ -17,7 +17,7 @@ from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.episode import Findings, Level, Patience
 from usage_watch.core.incident import Incident
 from usage_watch.core.lessons import Lessons
-from usage_watch.core.message import NAMED, Evidence, Fact, Severity
+from usage_watch.core.message import COUNTED, NAMED, Evidence, Fact, Severity
 from usage_watch.core.selection import MEMBER, Choice, Selected, Selection, select
 from usage_watch.core.series import DAY, HOUR, Feed, FeedHistory, Width
 from usage_watch.core.template import Style, faults
@@ -235,6 +235,11 @@ class Rule(Strict):
 
     # ---- what follows from the fields --------------------------------------------------------------------------
 
+    @property
+    def sums_members(self) -> bool:
+        """Whether it adds up what members used, so that it falls when all of one of them is removed."""
+        return False
+
     def durations(self) -> dict[str, timedelta | None]:
         """The fields that must be whole multiples of the bucket."""
         return {"for": self.for_, "resolve_after": self.resolve_after}
@@ -284,7 +289,7 @@ class Rule(Strict):
     def narrowed(self) -> list[Fact]:
         """Which usage counts, where not all does."""
         said = [f"{name} {_choice(value).said}" for name, value in self.where.items()]
-        return [Fact("Counted", ", ".join(said))] if said else []
+        return [Fact(COUNTED, ", ".join(said))] if said else []
 
     def _member(self) -> str | None:
         wanted = [value for name, value in self.where.items() if name.casefold() == MEMBER]

@@ -25,10 +25,11 @@ _COUNTING = frozenset({State.SENT, State.LEASED, State.QUEUED, State.BLOCKED})
 _WAITING = frozenset({State.QUEUED, State.BLOCKED})
 
 _RULE = """
-INSERT INTO rule (id, digest, speaks_from, seen_at, removed_at) VALUES (:id, :digest, :speaks_from, :at, :removed_at)
+INSERT INTO rule (id, digest, speaks_from, seen_at, removed_at, removals)
+VALUES (:id, :digest, :speaks_from, :at, :removed_at, :removals)
 ON CONFLICT (id) DO UPDATE SET
     seen_at = CASE WHEN digest = excluded.digest THEN seen_at ELSE excluded.seen_at END,
-    digest = excluded.digest, speaks_from = excluded.speaks_from,
+    digest = excluded.digest, speaks_from = excluded.speaks_from, removals = excluded.removals,
     removed_at = CASE WHEN excluded.removed_at IS NULL THEN NULL ELSE coalesce(removed_at, excluded.removed_at) END
 """
 _OUTBOX = """
@@ -120,9 +121,11 @@ class AlertStore:
 
     def rules(self) -> dict[str, RuleRecord]:
         """Every rule that was ever committed, by id."""
-        rows = self._db.query("SELECT id, digest, speaks_from, removed_at IS NOT NULL FROM rule")
-        records = (RuleRecord(name, digest, moment(since), bool(removed)) for name, digest, since, removed in rows)
-        return {record.id: record for record in records}
+        rows = self._db.query("SELECT id, digest, speaks_from, removed_at IS NOT NULL, removals FROM rule")
+        return {
+            name: RuleRecord(name, digest, moment(since), bool(removed), removals)
+            for name, digest, since, removed, removals in rows
+        }
 
     def incidents(self, since: datetime) -> list[Incident]:
         """Every incident that is open or ended at `since` or later, in order of start."""
@@ -210,6 +213,7 @@ class AlertStore:
                 "speaks_from": rule.speaks_from and seconds(rule.speaks_from),
                 "at": instant(at),
                 "removed_at": instant(at) if rule.removed else None,
+                "removals": rule.removals,
             },
         )
 

@@ -1,9 +1,9 @@
 """One member's data leaves the database for good, and does not come back with the next poll.
 
 What is about them alone is deleted: their counts, the feeds that are theirs, alerts of their series and of rules that
-judge nobody else, with all that was said of these, silences of them. Where others' alerts or messages name them,
-`a member` stands instead. The bytes are overwritten, and the file is made anew, for what was deleted or changed earlier
-has left copies in it.
+judge nobody else, or did, with all that was said of these, silences of them. Where others' alerts or messages name
+them, `a member` stands instead. The bytes are overwritten, and the file is made anew, for what was deleted or changed
+earlier has left copies in it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from usage_watch.core.message import COUNTED
 from usage_watch.core.series import Feed
 from usage_watch.store import retired
 from usage_watch.store.catalog import Catalog
@@ -100,7 +101,7 @@ def overwritten(db: Database, *, anew: bool) -> bool:
 
 def _removed(db: Database, member: str, rules: Collection[str]) -> Iterator[tuple[str, int]]:
     names, hide = _names(member), _hidden(member)
-    yield from emptied(db, _series(db, member), LATEST)
+    yield from _counts(db, member)
     yield from _own_feeds(db, member)
     yield from _odd_answers(db, names)
     yield from _own_alerts(db, names, rules)
@@ -112,6 +113,20 @@ def _removed(db: Database, member: str, rules: Collection[str]) -> Iterator[tupl
             for column in columns:
                 changed[table] += _replaced(db, table, key, column, change)
     yield from ((f"{what} of others that named them", changed[table]) for table, what in _SHOWN.items())
+
+
+def _counts(db: Database, member: str) -> Iterator[tuple[str, int]]:
+    """Whoever judges meanwhile misses a part of them: what falls by the rest did not fall by the source either."""
+    series = _series(db, member)
+    if series:
+        _removing(db, member)
+        yield from emptied(db, series, LATEST)
+        _removing(db, member)
+
+
+def _removing(db: Database, member: str) -> None:
+    with db.transaction():
+        Forgotten(db).removing(member)
 
 
 def _series(db: Database, member: str) -> list[int]:
@@ -170,12 +185,20 @@ def _odd_answers(db: Database, names: Names) -> Iterator[tuple[str, int]]:
 
 
 def _alerts(db: Database, names: Names, rules: Collection[str]) -> list[str]:
-    rows = db.query("SELECT id, rule_id, labels FROM incident")
+    rows = db.query("SELECT id, rule_id, labels, evidence FROM incident")
     return [
         incident
-        for incident, rule, labels in rows
-        if rule in rules or any(names(value) for value in json.loads(labels).values())
+        for incident, rule, labels, evidence in rows
+        if rule in rules
+        or any(names(value) for value in json.loads(labels).values())
+        or any(names(value) for value in _counted(evidence))
     ]
+
+
+def _counted(evidence: str) -> list[str]:
+    """Which usage an alert says that it counts alone: its rule may be gone, or another one by now."""
+    facts = json.loads(evidence)["facts"] if COUNTED in evidence else ()
+    return [fact["value"] for fact in facts if fact["name"] == COUNTED]
 
 
 def _own_alerts(db: Database, names: Names, rules: Collection[str]) -> Iterator[tuple[str, int]]:

@@ -36,7 +36,20 @@ class Forgotten:
         if not self.knows()(member):
             row = self._db.one("SELECT salt FROM forgotten LIMIT 1")
             salt = secrets.token_bytes(16) if row is None else row[0]
-            self._db.execute("INSERT INTO forgotten VALUES (?, ?, ?)", (_digest(member, salt), salt, instant(at)))
+            self._db.execute(
+                "INSERT INTO forgotten (digest, salt, at) VALUES (?, ?, ?)", (_digest(member, salt), salt, instant(at))
+            )
+
+    def removing(self, member: str) -> None:
+        """Counts of one who was forgotten are removed now, or just were; inside a transaction."""
+        salts = self._db.query("SELECT DISTINCT salt FROM forgotten")
+        digests = [(_digest(member, salt),) for (salt,) in salts]
+        self._db.execute_many("UPDATE forgotten SET removals = removals + 1 WHERE digest = ?", digests)
+
+    def removals(self) -> int:
+        """How often counts of members were removed: another number means that there are fewer."""
+        row = self._db.one("SELECT coalesce(sum(removals), 0) FROM forgotten")
+        return 0 if row is None else int(row[0])
 
     def knows(self) -> Known:
         """A function that says of an address, in any case, whether it was forgotten by now."""

@@ -9,7 +9,7 @@ from usage_watch.errors import Hindrance, MachineError
 
 APPLICATION_ID = int.from_bytes(b"UsgW", "big")
 """Marks our databases in their header, as SQLite's documentation asks applications to."""
-VERSION = 6
+VERSION = 7
 """Of the schema: how many migrations it has."""
 
 _MAGIC = b"SQLite format 3\x00"

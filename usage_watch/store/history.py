@@ -40,6 +40,10 @@ class HistoryStore:
         """Whether nothing of a feed is ever stored: its member was forgotten."""
         return self._forgotten.covers(feed)
 
+    def removals(self) -> int:
+        """How often data of members was removed."""
+        return self._forgotten.removals()
+
     def save(self, reading: Reading, seen_at: datetime) -> Saved:
         """Store what one answer said, replacing its buckets as `Reading` describes; all of it or nothing.
 

@@ -55,6 +55,12 @@ def forgotten_members(tables: Database) -> None:
     _run(tables, _FORGOTTEN)
 
 
+@_migrations()
+def removed_counts(tables: Database) -> None:
+    """How often counts of members were removed, and how many times of these a rule has judged."""
+    _run(tables, _REMOVALS)
+
+
 def _run(tables: Database, script: str) -> None:
     # Not executescript(): that commits the transaction it is called in.
     for statement in script.split(";\n"):
@@ -311,3 +317,7 @@ CREATE TABLE forgotten (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX notification_post ON notification (outbox_id);
 CREATE INDEX outbox_conversation ON outbox (conversation_id)"""
+
+_REMOVALS = """
+ALTER TABLE forgotten ADD COLUMN removals INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rule ADD COLUMN removals INTEGER NOT NULL DEFAULT 0"""

@@ -128,6 +128,10 @@ class BudgetRule(Rule):
         return self.forecast != "off" and self.rolling is None and self.of != "pool"
 
     @property
+    def sums_members(self) -> bool:
+        return self.of == "pool"
+
+    @property
     def parts(self) -> list[str]:
         """The names of the parts that speak."""
         # With a limit of 0 any use is over: there is nothing to expect, and nothing that lasts.
