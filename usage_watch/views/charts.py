@@ -10,10 +10,11 @@ from typing import TypeGuard
 import numpy as np
 
 from usage_watch.config import Config
-from usage_watch.core.chart import BurnUp, Course, Expected, LineChart, Look, burn_up, line_chart
+from usage_watch.core.chart import BurnUp, Course, Expected, LineChart, Look, Mark, burn_up, line_chart
 from usage_watch.core.plain import plain
-from usage_watch.core.selection import Selected, fold_label
-from usage_watch.core.series import FeedHistory
+from usage_watch.core.privacy import Veil
+from usage_watch.core.selection import MEMBER, Selected, fold_label
+from usage_watch.core.series import FeedHistory, SeriesKey
 from usage_watch.core.units import to_epoch
 from usage_watch.errors import UsageError
 from usage_watch.rules import FileDefaults, Rule
@@ -31,6 +32,10 @@ _SHOWN = 8
 _LONGEST = 80
 """Characters of what a sentence repeats."""
 _LATELY = timedelta(days=7)
+
+
+class NothingToDrawError(UsageError):
+    """There is such a rule, and nothing to see of it yet, or in that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,15 @@ def choose(asked: Asked) -> Choice:
     return _of_budget(asked, asked.rule, defaults) if in_period(asked.rule) else _over_time(asked, defaults)
 
 
-def drawn(choice: Choice, looks: Iterable[Look]) -> list[str]:
-    """SVG of the same chart for each look; UsageError where there is nothing to see."""
+def drawn(choice: Choice, looks: Iterable[Look], marks: Sequence[Mark] = (), veil: Veil = str) -> list[str]:
+    """SVG of the same chart for each look; NothingToDrawError where there is nothing to see.
+
+    `marks`: of what is drawn over time; `veil`: what to do with the names of members in its title.
+    """
     if choice.budget is not None:
-        in_its_period = _burn_up(choice, choice.budget)
+        in_its_period = _burn_up(choice, choice.budget, veil)
         return [burn_up(in_its_period, look) for look in looks]
-    over_time = _line(choice)
+    over_time = _line(choice, marks, veil)
     return [line_chart(over_time, look) for look in looks]
 
 
@@ -99,14 +107,18 @@ def _history(asked: Asked, defaults: FileDefaults, since: datetime) -> FeedHisto
     feed = asked.rule.feed
     history = HistoryStore(asked.database).load({feed: asked.rule.look_back(since, defaults)})[feed]
     if not len(history.starts):
-        raise UsageError(f"Nothing is stored of {feed} yet; `usage-watch status` says what is read.")
+        raise NothingToDrawError(f"Nothing is stored of {feed} yet; `usage-watch status` says what is read.")
     return history
 
 
-def _title(rule: Rule, labels: Mapping[str, str]) -> str:
-    """A title that is filled in alert by alert says nothing here."""
-    title = rule.title if rule.title and "$" not in rule.title else rule.id
-    return ": ".join([title, *labels.values()])
+def called(rule: Rule) -> str:
+    """Its title; its id where it has none, or one that is filled in alert by alert, which says nothing here."""
+    return rule.title if rule.title and "$" not in rule.title else rule.id
+
+
+def _title(rule: Rule, labels: Mapping[str, str], veil: Veil) -> str:
+    # Before it is cut: half an address is none that could be found.
+    return veil(": ".join([called(rule), *labels.values()]))
 
 
 # Which series
@@ -118,7 +130,7 @@ def _chosen(asked: Asked, every: Sequence[Mapping[str, str]]) -> Mapping[str, st
     if rule.for_each is None and isinstance(wanted, str):
         raise UsageError(f"{rule.id} has only one series; leave --series out.")
     if not every:
-        raise UsageError(f"{rule.id} has no series yet; `usage-watch status` says what is read.")
+        raise NothingToDrawError(f"{rule.id} has no series yet; `usage-watch status` says what is read.")
     if wanted is None:
         return every[0]
     found = next((each for each in every if _matches(each, wanted)), None)
@@ -166,18 +178,33 @@ def _size(series: Selected, history: FeedHistory, since: datetime) -> int:
     return int(series.counts[history.starts >= to_epoch(since)].sum())
 
 
-def _line(choice: Choice) -> LineChart:
-    found = charted(choice.rule, choice.history, choice.since_at, choice.defaults, choice.labels)
+def _line(choice: Choice, marks: Sequence[Mark], veil: Veil) -> LineChart:
+    history = _alone(choice.history, choice.labels)
+    found = charted(choice.rule, history, choice.since_at, choice.defaults, choice.labels)
     if found is None:
-        raise UsageError(f"Nothing of {choice.rule.id} is stored since then; write an earlier --since.")
+        raise NothingToDrawError(f"Nothing of {choice.rule.id} is stored since then; write an earlier --since.")
     return LineChart(
-        title=_title(choice.rule, choice.labels),
+        title=_title(choice.rule, choice.labels, veil),
         what=found.what,
         course=found.course,
         zone=choice.config.timezone,
         band=found.band,
         levels=found.levels,
         shades=found.shades,
+        marks=marks,
+    )
+
+
+def _alone(history: FeedHistory, labels: Mapping[str, str]) -> FeedHistory:
+    """Without the series that are drawn elsewhere: each is judged by itself, and of totals, which are all kept."""
+    counts = {key: each for key, each in history.counts.items() if _may_be_of(key, labels)}
+    return replace(history, counts=counts)
+
+
+def _may_be_of(key: SeriesKey, labels: Mapping[str, str]) -> bool:
+    return all(
+        key.member == value if axis == MEMBER else key.axis != axis or key.category == value
+        for axis, value in labels.items()
     )
 
 
@@ -187,7 +214,7 @@ def _line(choice: Choice) -> LineChart:
 def _of_budget(asked: Asked, rule: BudgetRule, defaults: FileDefaults) -> Choice:
     [budget] = budgets(asked.config, asked.database, [rule], asked.now)
     if budget.span is None:
-        raise UsageError(f"The first period of {rule.id} has not begun; there is nothing to draw yet.")
+        raise NothingToDrawError(f"The first period of {rule.id} has not begun; there is nothing to draw yet.")
     history = _history(asked, defaults, budget.span.start_at)
     every = [each.labels for each in budget.lines]
     return Choice(
@@ -202,7 +229,7 @@ def _of_budget(asked: Asked, rule: BudgetRule, defaults: FileDefaults) -> Choice
     )
 
 
-def _burn_up(choice: Choice, budget: Budget) -> BurnUp:
+def _burn_up(choice: Choice, budget: Budget, veil: Veil) -> BurnUp:
     rule, history, span, labels = budget.rule, choice.history, budget.span, choice.labels
     assert span is not None
     line = next(each for each in budget.lines if each.labels == labels)
@@ -211,7 +238,7 @@ def _burn_up(choice: Choice, budget: Budget) -> BurnUp:
     none = np.zeros(0)
     starts, values = (none.astype(np.int64), none) if spent is None else (spent.starts, spent.values)
     return BurnUp(
-        title=_title(rule, labels),
+        title=_title(rule, labels, veil),
         unit=rule.unit,
         span=span,
         zone=budget.zone,
