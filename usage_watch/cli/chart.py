@@ -44,6 +44,8 @@ def chart(session: Session, rule: str, series: str | None, form: str, since: str
     from usage_watch.clock import open_clock
     from usage_watch.core.chart import Look
     from usage_watch.views.charts import Asked, choose, drawn
+    from usage_watch.views.marks import marks
+    from usage_watch.views.times import Reader
 
     if form == "png" and output is None and sys.stdout.isatty():
         raise UsageError("A picture is not for a terminal; write --output FILE, or --svg.")
@@ -53,7 +55,7 @@ def chart(session: Session, rule: str, series: str | None, form: str, since: str
         choice = choose(Asked(config, database, found, now, series, _since(found, since, now)))
         if series is None and len(choice.every) > 1:
             _name_others(choice.every)
-        [svg] = drawn(choice, [Look()])
+        [svg] = drawn(choice, [Look()], marks(database, choice, Reader(config.timezone, now)))
     _put(_picture(svg) if form == "png" else svg.encode(), output)
 
 

@@ -11,6 +11,7 @@ from usage_watch.core.units import quantity, spell_duration
 from usage_watch.rules.budget.words import chance
 from usage_watch.views.budgets.figures import day_of, how_many_over, rough
 from usage_watch.views.budgets.state import Budget, Line
+from usage_watch.views.charts import called
 from usage_watch.views.freshness import Freshness, state_of
 from usage_watch.views.orders import NOTHING
 from usage_watch.views.standing import Standing
@@ -43,12 +44,6 @@ def glance(found: Standing, reader: Reader) -> list[Clause]:
     return [*_money(found.budgets, reader), _needed(found), _data(found.feeds, reader)]
 
 
-def title_of(budget: Budget) -> str:
-    """A title that is filled in alert by alert says nothing here."""
-    rule = budget.rule
-    return rule.title if rule.title and "$" not in rule.title else rule.id
-
-
 # Money
 
 
@@ -73,15 +68,15 @@ def _no_trouble(budgets: Sequence[Budget]) -> Clause:
 def _trouble(budget: Budget, reader: Reader) -> Clause | None:
     over = sum(line.over for line in budget.lines)
     if budget.rule.for_each is not None:
-        return Clause(f"{title_of(budget)}: {how_many_over(budget)} over", Tone.CRITICAL) if over else None
+        return Clause(f"{called(budget.rule)}: {how_many_over(budget)} over", Tone.CRITICAL) if over else None
     if not budget.lines:
         return None
     line = budget.lines[0]
     if over:
-        return Clause(f"{title_of(budget)}: over by {rough(line.spent - line.limit)}", Tone.CRITICAL)
+        return Clause(f"{called(budget.rule)}: over by {rough(line.spent - line.limit)}", Tone.CRITICAL)
     if line.ahead is None or line.ahead.over < _POSSIBLE:
         return None
-    return Clause(f"{title_of(budget)}: {_ahead(budget, line, reader)}", Tone.WARNING)
+    return Clause(f"{called(budget.rule)}: {_ahead(budget, line, reader)}", Tone.WARNING)
 
 
 def _ahead(budget: Budget, line: Line, reader: Reader) -> str:

@@ -11,9 +11,10 @@ from usage_watch.core.units import percent, quantity
 from usage_watch.views.answers import answerable
 from usage_watch.views.budgets.facts import facts
 from usage_watch.views.budgets.state import Budget, Line
+from usage_watch.views.charts import called
 from usage_watch.views.deliveries import troubles
 from usage_watch.views.freshness import complaints
-from usage_watch.views.glance import glance, needs_somebody, read_at, title_of
+from usage_watch.views.glance import glance, needs_somebody, read_at
 from usage_watch.views.incidents import began, what
 from usage_watch.views.orders import NOTHING, notes
 from usage_watch.views.standing import Standing, standing
@@ -60,7 +61,7 @@ def _budget(room: Room, budget: Budget, place: int) -> Html:
     alone = None if budget.rule.for_each is not None or not budget.lines else budget.lines[0]
     return el(
         "section",
-        el("h2", link("rule", room.veil(title_of(budget)), id=budget.rule.id)),
+        el("h2", link("rule", room.veil(called(budget.rule)), id=budget.rule.id)),
         None if alone is None else _gauge(room, budget, alone, f"b{place}"),
         listed(room, said),
         _largest(room, budget) if alone is None else None,
@@ -70,7 +71,7 @@ def _budget(room: Room, budget: Budget, place: int) -> Html:
 def _gauge(room: Room, budget: Budget, line: Line, key: str) -> Html:
     ahead = line.ahead
     drawn = Gauge(
-        title=room.veil(f"{title_of(budget)}: {percent(line.share)} of {quantity(line.limit, budget.rule.unit)}"),
+        title=room.veil(f"{called(budget.rule)}: {percent(line.share)} of {quantity(line.limit, budget.rule.unit)}"),
         spent=line.spent,
         limit=line.limit,
         even=budget.even(line, room.now),
