@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
+import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.office import program
 from usage_watch.clock import STEPPED
+from usage_watch.core.listening import DEFAULT, split_listen
 
 
 def test_a_night_is_told_and_nothing_is_left_behind(
@@ -39,6 +46,17 @@ def test_a_night_is_told_and_nothing_is_left_behind(
     assert list(folder.iterdir()) == []
 
 
+@contextmanager
+def taken() -> Iterator[None]:
+    """The usual port is another program's: ours, where nobody else has it."""
+    with socket.socket() as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            ours.bind(split_listen(DEFAULT))
+            ours.listen()
+        yield
+
+
 def test_told_to_end_it_tidies_up(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -57,3 +75,37 @@ def test_told_to_end_it_tidies_up(folder: Path, tmp_path: Path, monkeypatch: pyt
     assert list(temporary.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.killpg(demo.pid, 0)
+
+
+def test_its_page_stays_open_until_somebody_ends_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.delenv(STEPPED)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with (
+        taken(),
+        subprocess.Popen(program("demo", "--serve"), stdout=subprocess.PIPE, text=True, start_new_session=True) as demo,
+    ):
+        assert demo.stdout is not None
+        told: list[str] = []
+        while not told or "Ctrl-C ends it" not in told[-1]:
+            told.append(demo.stdout.readline())
+        assert any("What to do next" in line for line in told)
+        found = re.fullmatch(
+            r"Its status page is open at (http://127\.0\.0\.1:\d+/) as of .*; Ctrl-C ends it\.\n", told[-1]
+        )
+        assert found is not None
+        assert ":8321/" not in found[1], "another program has that one"
+        page = httpx.get(found[1], trust_env=False)
+        assert page.status_code == 200
+        assert "As of Fri 20 Nov 21:00 (Europe/Berlin)" in page.text
+        os.killpg(demo.pid, signal.SIGINT)  # to all in front of the terminal, as Ctrl-C is
+        out, _ = demo.communicate(timeout=30)
+    assert (demo.returncode, out) == (0, "")
+    assert list(temporary.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(demo.pid, 0)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(found[1], trust_env=False)

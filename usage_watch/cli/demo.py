@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from usage_watch.cli.common.stopping import stoppable
+from usage_watch.core.listening import DEFAULT, split_listen
+
 if TYPE_CHECKING:
     from usage_watch.quickened import QuickenedDaemon
     from usage_watch.simulator import Scenario
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 ZONE = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 11, 19, 18, 0, tzinfo=ZONE)
 """A Thursday; the same night each time, so that people can talk about it."""
+_LISTENING = re.compile(r" web\.listening .*url=(\S+)")
 WIDTH = 80
 MARGIN = " " * len("Thu 18:00  ")
 
@@ -53,7 +59,8 @@ class Beat:
 
 
 @click.command()
-def demo() -> None:
+@click.option("--serve", is_flag=True, help="Then keep its status page open, until Ctrl-C.")
+def demo(serve: bool) -> None:
     """Watch one night at a made-up organization: no key, no network, a few seconds."""
     from usage_watch.clock import SteppedClock
     from usage_watch.quickened import QuickenedDaemon, own_environment
@@ -70,7 +77,8 @@ def demo() -> None:
         clock.step(EVENING)
         environ = {**own_environment(), "PERPLEXITY_ANALYTICS_API_KEY": DEFAULT_KEY}
         with SimulatorServer(_scenario(), now=clock.now) as server:
-            rules.write_text(RULES.format(base_url=server.base_url, store=Path(folder, "usage-watch.db")))
+            written = RULES.format(base_url=server.base_url, store=Path(folder, "usage-watch.db"))
+            rules.write_text(written.replace("web: off", f"web: {{listen: '{_listen()}'}}") if serve else written)
             _say(f"Its rules:\n\n{_shown_rules()}")
             with QuickenedDaemon(rules, clock, clock_file, environ) as daemon:
                 for beat in _story():
@@ -79,7 +87,9 @@ def demo() -> None:
                     _say(f"\n{beat.at:%a %H:%M}  {_wrapped(beat.said)}")
                     if beat.act is not None:
                         beat.act(daemon)
-            _say(_end(len(server.requests)))
+                _say(_end(len(server.requests)))
+                if serve:
+                    _keep_open(daemon)
 
 
 def _scenario() -> Scenario:
@@ -144,6 +154,31 @@ def _print_message(line: str) -> None:
         _say("")
     for piece in textwrap.wrap(line, WIDTH - 8, subsequent_indent="  ", break_on_hyphens=False):
         _say(f"    │ {piece}")
+
+
+def _listen() -> str:
+    """The daemon's own address, or any port that is free where another program has that one."""
+    host, port = split_listen(DEFAULT)
+    with socket.socket() as tried:
+        # As the daemon does it: what was open there a moment ago is not in its way.
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError:
+            return f"{host}:0"
+    return DEFAULT
+
+
+def _keep_open(daemon: QuickenedDaemon) -> None:
+    """Until somebody ends it. The daemon's clock stands still: what the page shows stays the story's evening."""
+    with stoppable() as stop:
+        _say(f"Its status page is open at {_url(daemon.log)}/ as of that evening; Ctrl-C ends it.")
+        stop.wait()
+
+
+def _url(log: Sequence[str]) -> str:
+    """Where it listens since its last start."""
+    return [found[1] for line in log if (found := _LISTENING.search(line))][-1]
 
 
 def _shown_rules() -> str:

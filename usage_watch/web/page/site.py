@@ -55,10 +55,12 @@ class Site:
 
     def _page(self, asked: Asked) -> Answer:
         with self._making:
-            stamp, kept = self._stamp(), self._kept.get(asked)
+            stamp, kept = self._stamp(), self._kept.pop(asked, None)
             if kept is None or kept[0] != stamp:
-                kept = self._kept[asked] = stamp, self._answer(asked)
-            self._kept.move_to_end(asked)
+                kept = stamp, self._answer(asked)
+            # What stood in the way may be gone with the next request, and nothing of that is stored.
+            if kept[1].status != HTTPStatus.SERVICE_UNAVAILABLE:
+                self._kept[asked] = kept
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
             return kept[1]
