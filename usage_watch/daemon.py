@@ -27,6 +27,10 @@ class Onlooker(Protocol):
         """The loop goes on: at least every 30 s while it waits."""
         ...
 
+    def turning(self) -> None:
+        """A cycle begins."""
+        ...
+
     def turned(self, summary: Summary, seconds: float) -> None:
         """A cycle is done, and took so long."""
         ...
@@ -40,6 +44,9 @@ class Unseen:
     """An onlooker who does not look."""
 
     def beat(self) -> None:
+        pass
+
+    def turning(self) -> None:
         pass
 
     def turned(self, summary: Summary, seconds: float) -> None:
@@ -107,6 +114,7 @@ class _Loop:
 
     def _do(self) -> datetime:
         began = time.monotonic()
+        self._seen.turning()
         summary = self._cycle.run()
         seconds = time.monotonic() - began
         self._seen.turned(summary, seconds)

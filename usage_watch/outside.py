@@ -75,8 +75,13 @@ class Outside:
         else:
             self._observer.beat()
 
+    def turning(self) -> None:
+        """A cycle begins."""
+        self._vitals.idle.clear()
+
     def turned(self, summary: Summary, seconds: float) -> None:
         """A cycle is done, and took so long."""
+        self._vitals.idle.set()
         self._vitals.hindered = None
         self._alarm.well(self._clock.now())
         if self._observer is not None:
@@ -84,6 +89,7 @@ class Outside:
 
     def hindered(self, error: MachineError) -> None:
         """A cycle could not be done, since this machine stands in the way."""
+        self._vitals.idle.set()
         now, before = self._clock.now(), self._vitals.hindered
         self._vitals.count(error.hindrance)
         self._alarm.hindered(error, now)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Event
 
 from usage_watch.errors import Hindrance
 
@@ -119,6 +120,9 @@ class Vitals:
         """After the newest turn; None before the first has ended."""
         self.hindered: Hindered | None = None
         """From a turn that could not be done to the next that was."""
+        self.idle = Event()
+        """Set while no turn is under way."""
+        self.idle.set()
         self.hindrances: Mapping[str, int] = {each.value: 0 for each in Hindrance}
         """How many turns could not be done since the process started, by cause."""
 

@@ -59,9 +59,10 @@ def standing(config: Config, database: Database, now: datetime) -> Standing:
     """By the rules file and what is stored."""
     pending, channels = undelivered(database, now)
     incidents = urgent(incident for incident in AlertStore(database).incidents(now) if is_open(incident))
+    feeds = fresh(config, database, now)
     return Standing(
-        feeds=fresh(config, database, now),
-        budgets=budgets(config, database, enabled_budgets(config), now),
+        feeds=feeds,
+        budgets=budgets(config, database, enabled_budgets(config), now, feeds),
         open=in_words(incidents, config, now),
         words=words_of(config, database, incidents, now),
         mutes=[each for each in muted_times(config, now) if each.in_force],

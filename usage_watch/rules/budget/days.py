@@ -12,7 +12,7 @@ from usage_watch.core.stats.ceiling import ceilings
 from usage_watch.core.stats.forecast import EMBARGO, LEARNED, TOLD_FROM, Forecast, Rest, forecast
 from usage_watch.core.stats.windows import trailing_sum
 from usage_watch.rules.budget.books import Books, Page
-from usage_watch.rules.budget.memo import MEMO, digest
+from usage_watch.rules.budget.memo import digest, remembered
 
 _THURSDAY = 3
 """The weekday of 1 January 1970, counted from Monday."""
@@ -130,7 +130,7 @@ class Days:
             return np.array([getattr(found, name) for name in names])
 
         asked = (*learned, rest.weekdays, rest.shares, spent, limits)
-        return MEMO.of(digest((*(name.encode() for name in names), *asked)), made)
+        return remembered(digest((*(name.encode() for name in names), *asked)), made)
 
     def rest(self, index: int) -> Rest:
         """What is left after a frontier day; of a day that the end cuts, as much as its hours are of it."""

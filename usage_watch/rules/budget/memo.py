@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from hashlib import blake2b
 
 import numpy as np
@@ -47,7 +48,17 @@ class Memo:
         return self._asked - asked > _ROUNDS * len(self._kept)
 
 
-MEMO = Memo()
+_MEMO: ContextVar[Memo] = ContextVar("forecasts", default=Memo())  # noqa: B039  that of the cycles
+
+
+def remembered(key: bytes, make: Callable[[], Floats]) -> Floats:
+    """By the memo that is used here."""
+    return _MEMO.get().of(key, make)
+
+
+def apart(most: int) -> None:
+    """From here on in this context another memo is used, of at most so many numbers: a memo is one thread's."""
+    _MEMO.set(Memo(most))
 
 
 def digest(parts: Iterable[Floats | Ints | bytes]) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -73,7 +74,7 @@ def judged_blocks(usage: Usage, season: Season, asked: Asked, first: int, name: 
         begins_at = begin_of(int(starts[rows.start]))
         begin = int(np.searchsorted(starts, begins_at))
         some, own = slice(begin, rows.stop), f"{name} {begins_at}"
-        judged = MEMO.judge(usage.rows(some), season.rows(some), asked, own, rows.start - begin)
+        judged = _MEMO.get().judge(usage.rows(some), season.rows(some), asked, own, rows.start - begin)
         yield Block(rows, begin + judged.earlier.buckets, judged)
 
 
@@ -241,4 +242,9 @@ def _same(known: _Kept, inputs: _Inputs) -> int:
     return int(np.argmax(changed)) if changed.any() else n
 
 
-MEMO = Memo()
+_MEMO: ContextVar[Memo] = ContextVar("blocks", default=Memo())  # noqa: B039  that of the cycles, which are one thread's
+
+
+def apart(most: int) -> None:
+    """From here on in this context another memo is used, of at most so many buckets: a memo is one thread's."""
+    _MEMO.set(Memo(most))

@@ -38,16 +38,23 @@ def enabled_budgets(config: Config) -> list[BudgetRule]:
     return [rule for rule in config.enabled if isinstance(rule, BudgetRule)]
 
 
-def budgets(config: Config, database: Database, rules: Sequence[BudgetRule], now: datetime) -> list[Budget]:
-    """How these stand."""
+def budgets(
+    config: Config,
+    database: Database,
+    rules: Sequence[BudgetRule],
+    now: datetime,
+    feeds: Sequence[Freshness] | None = None,
+) -> list[Budget]:
+    """How these stand. `feeds`: how fresh each feed is, where that is known already."""
     if not rules:
         return []
     wants: dict[Feed, datetime] = {}
     for rule in rules:
         needs = {rule.feed: _since(rule, config, now), **dict.fromkeys(_of_all(rule), _began(rule, config, now))}
         wants |= {feed: min(since, wants.get(feed, now)) for feed, since in needs.items()}
-    history, feeds = HistoryStore(database).load(wants), {each.feed: each for each in fresh(config, database, now)}
-    found = [(rule, feeds.get(str(rule.feed))) for rule in rules]
+    history = HistoryStore(database).load(wants)
+    by_name = {each.feed: each for each in (fresh(config, database, now) if feeds is None else feeds)}
+    found = [(rule, by_name.get(str(rule.feed))) for rule in rules]
     store, since = AlertStore(database), min(_began(rule, config, now) for rule in rules)
     ids = {rule.id for rule in rules}
     incidents = [each for each in store.incidents(since) if each.rule.id in ids and not each.history]

@@ -68,13 +68,13 @@ def _is_of_hours(incident: Incident) -> bool:
 
 def most(room: Room) -> Iterator[Html]:
     """Who and what used most since yesterday, against usual."""
-    for axis in _AXES:
-        asked = top.Asked(_DATASET, axis, room.now - _DAY, 4, room.now)
-        try:
-            found = top.compared(room.database, asked)
-        except UsageError:  # nothing is stored of it, or not by this axis
-            continue
-        yield from (_side(room, side, asked.unit) for side in found.sides)
+    asked = top.Asked(_DATASET, None, room.now - _DAY, 4, room.now)
+    try:
+        found = top.compared(room.database, asked)
+    except UsageError:  # nothing is stored of it
+        return
+    sides = {side.comparison.axis: side for side in found.sides}
+    yield from (_side(room, sides[axis], asked.unit) for axis in _AXES if axis in sides)
 
 
 def _side(room: Room, side: top.Side, unit: str) -> Html:

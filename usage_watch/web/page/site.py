@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from contextvars import Context
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -25,23 +26,29 @@ _CONTENT_TYPE = "text/html; charset=utf-8"
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_KEPT = 200
+_MOST = 200
 """Pages that are kept."""
+_PATIENCE = 2.0
+"""Seconds that a page waits for a cycle to end."""
 _LONGEST = 500
 """Characters of what a link may ask for."""
 
 View = Callable[["Room"], "Html"]
 """Makes a page. UsageError where there is nothing of what was asked for."""
 _Stamp = tuple[object, ...]
+_Kept = tuple[_Stamp, Answer]
 
 
 class Site:
-    """The pages of one daemon. Any thread may ask; they are made one at a time, so that they hold up no cycle."""
+    """The pages of one daemon. Any thread may ask; they are made one at a time, and while no cycle is at work."""
 
     def __init__(self, database: Path, config: Config, vitals: Vitals, now: Callable[[], datetime]) -> None:
         self._database, self._config, self._vitals, self._now = database, config, vitals, now
-        self._kept: OrderedDict[Asked, tuple[_Stamp, Answer]] = OrderedDict()
-        self._making = Lock()
+        self._kept: OrderedDict[Asked, _Kept] = OrderedDict()
+        self._shelf, self._making = Lock(), Lock()
+        self._context = Context()
+        """What was worked out for pages before; what the cycles remember is theirs alone."""
+        self._context.run(_apart)
 
     def heed(self, config: Config) -> None:
         """From now on these rules hold."""
@@ -54,16 +61,32 @@ class Site:
         return {**dict.fromkeys(paths, self._page), "/style.css": _style, "/icon.svg": _icon}
 
     def _page(self, asked: Asked) -> Answer:
-        with self._making:
-            stamp, kept = self._stamp(), self._kept.pop(asked, None)
-            if kept is None or kept[0] != stamp:
-                kept = stamp, self._answer(asked)
-            # What stood in the way may be gone with the next request, and nothing of that is stored.
-            if kept[1].status != HTTPStatus.SERVICE_UNAVAILABLE:
-                self._kept[asked] = kept
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+        kept = self._known(asked)
+        if kept is not None and (kept[0] == self._stamp() or not self._vitals.idle.is_set()):
             return kept[1]
+        with self._making:
+            # A cycle that reads for minutes keeps nobody waiting for all of that.
+            self._vitals.idle.wait(_PATIENCE)
+            stamp, kept = self._stamp(), self._known(asked)
+            if kept is None or kept[0] != stamp:
+                kept = stamp, self._context.run(self._answer, asked)
+                self._keep(asked, kept)
+            return kept[1]
+
+    def _known(self, asked: Asked) -> _Kept | None:
+        with self._shelf:
+            if asked in self._kept:
+                self._kept.move_to_end(asked)
+            return self._kept.get(asked)
+
+    def _keep(self, asked: Asked, made: _Kept) -> None:
+        with self._shelf:
+            self._kept[asked] = made
+            # What stood in the way may be gone with the next request, and nothing of that is stored.
+            if made[1].status == HTTPStatus.SERVICE_UNAVAILABLE:
+                del self._kept[asked]
+            if len(self._kept) > _MOST:
+                self._kept.popitem(last=False)
 
     def _stamp(self) -> _Stamp:
         """What changes with whatever a page shows."""
@@ -90,6 +113,14 @@ class Site:
             room = Room(config, database, self._vitals, Reader(config.timezone, self._now()), hide, _asked(asked.query))
             # Once more over all of it: what a picture says, too.
             return hide(_views()[asked.path](room))
+
+
+def _apart() -> None:
+    from usage_watch.rules.budget import memo
+    from usage_watch.rules.zscore import blocks
+
+    blocks.apart(300_000)
+    memo.apart(300_000)
 
 
 def _views() -> Mapping[str, View]:
