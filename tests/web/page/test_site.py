@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -277,3 +279,18 @@ def test_members_are_named_as_the_rules_say(place: Place, members: str, named: b
 def test_the_time_on_a_page_is_that_of_the_rules(place: Place) -> None:
     assert to_epoch(place.now) % 60 == 0
     assert "15:05 (Europe/Berlin)" in place.get().body.decode()
+
+
+READ = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT count(*) FROM bucket'); db.close()"
+
+
+def test_who_looks_takes_no_lock_from_the_daemon(alone: Place) -> None:
+    # Closing a file gives up all locks that a process has on it: then whoever closes it last takes the -wal along.
+    with open_for_writing(alone.database) as daemons:
+        with daemons.transaction():
+            pass
+        for path in PAGES:
+            assert alone.get(path).status == 200
+        subprocess.run([sys.executable, "-c", READ, alone.database], check=True)
+        with daemons.transaction():
+            pass
