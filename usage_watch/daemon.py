@@ -118,7 +118,7 @@ class _Loop:
         summary = self._cycle.run()
         seconds = time.monotonic() - began
         self._seen.turned(summary, seconds)
-        if summary.fetched.new or summary.fetched.changed:
+        if summary.fetched.asked:
             give_back()
         if self._hindered:
             logs.event("cycle.recovered", failures=self._hindered)

@@ -78,8 +78,13 @@ class Observer:
         if _well(snapshot, now) if hindered is None else hindered.heard:
             self.heartbeat.beat()
 
+    def turning(self) -> None:
+        """A cycle begins."""
+        self._vitals.idle.clear()
+
     def turned(self, summary: Summary, seconds: float) -> None:
         """A cycle is done, and took so long. Whatever is wrong with looking at it, the watch goes on."""
+        self._vitals.idle.set()
         self._turns, self._turned_for = self._turns + 1, self._turned_for + seconds
         try:
             self._publish(summary)

@@ -77,11 +77,11 @@ class Outside:
 
     def turning(self) -> None:
         """A cycle begins."""
-        self._vitals.idle.clear()
+        if self._observer is not None:
+            self._observer.turning()
 
     def turned(self, summary: Summary, seconds: float) -> None:
         """A cycle is done, and took so long."""
-        self._vitals.idle.set()
         self._vitals.hindered = None
         self._alarm.well(self._clock.now())
         if self._observer is not None:
