@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Callable
 
@@ -70,3 +71,20 @@ def test_a_signal_in_the_midst_of_waiting_locks_nobody_out() -> None:
             child.stdout.readline()
             child.send_signal(signal.SIGTERM)
             assert child.wait(30) == 0
+
+
+def test_who_holds_a_lock_is_broken_off_a_moment_later() -> None:
+    # Broken off while a thread was being started, a lock was released twice: a fault of ours.
+    held = types.ModuleType("threading")
+    exec("def hold(kill, *how):\n    kill(*how)\n    done.append('released')\n", held.__dict__)
+    done: list[str] = []
+    held.__dict__["done"] = done
+
+    def ask() -> None:
+        held.__dict__["hold"](os.kill, os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+        done.append("answered")
+
+    with stoppable() as stop:
+        _inside("usage_watch.source.any")(ask)
+    assert (done, stop.exit_code) == (["released"], 143)

@@ -121,7 +121,7 @@ def ticking(
         found.start()
         found.awaited("cycle.done")
         yield found, clock
-        assert found.end() == 0
+        assert found.end() == 0, "".join(found.log[-8:])
         assert found.checked() == "ok"
 
 

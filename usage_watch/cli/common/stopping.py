@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,6 +14,9 @@ from usage_watch.calls import Calls
 
 _BREAKS_OFF = ("usage_watch.source.", "usage_watch.assess")
 """Waiting for an answer may be broken off at any point, for what came is stored; judging, for it changes nothing."""
+
+_SOON = 0.01
+"""Seconds."""
 
 
 class _BrokenOff(BaseException):
@@ -30,10 +35,14 @@ def stoppable(*, rereads: bool = False) -> Iterator[Calls]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
 
     def caught(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, before[signal.Signals(number)])
         calls.exit_code = 128 + number
         # Not here: the main thread may hold the event's lock at this very moment, and would wait for itself for ever.
         _thread.start_new_thread(calls.set, ())
+        if _breaks_off(frame) and _holds_a_lock(frame):
+            # Broken off there, it would be released twice, or never.
+            _thread.start_new_thread(_again, (number,))
+            return
+        signal.signal(number, before[signal.Signals(number)])
         if _breaks_off(frame):
             raise _BrokenOff
 
@@ -51,6 +60,16 @@ def stoppable(*, rereads: bool = False) -> Iterator[Calls]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _holds_a_lock(frame: FrameType | None) -> bool:
+    """A thread that is being started, say, is waited for."""
+    return frame is not None and frame.f_globals.get("__name__") == "threading"
+
+
+def _again(number: int) -> None:
+    time.sleep(_SOON)
+    os.kill(os.getpid(), number)
 
 
 def _breaks_off(frame: FrameType | None) -> bool:
