@@ -192,10 +192,10 @@ def written(folder: Path, text: str, source: str, members: str = "full") -> Offi
     return office
 
 
-def veiled(office: Office) -> Office:
-    """The same, with members by their initials."""
+def veiled(office: Office, members: str = "initials") -> Office:
+    """The same, with members by their initials, or not at all."""
     rules = office.rules.with_name("veiled.yaml")
-    rules.write_text(office.rules.read_text().replace("members: full", "members: initials"))
+    rules.write_text(office.rules.read_text().replace("members: full", f"members: {members}"))
     return Office(rules, office.database, office.now)
 
 

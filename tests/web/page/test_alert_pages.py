@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.office import NOW
 from tests.cli.stored import add, hours, store, usual
-from tests.web.page.office import EVIL, ODD, RULES, SHELL, Office, hostile, simulated, veiled, written
+from tests.web.page.office import EVIL, ODD, RULES, SHELL, Office, simulated, veiled, written
 from usage_watch.cli.entry import run
 from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.core.incident import Incident
@@ -28,26 +28,9 @@ NOTE = "<b>on it</b> & more"
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "*")
-        with simulated(tmp_path_factory.mktemp("simulated")) as found:
-            yield found
-
-
-@pytest.fixture(scope="module")
-def later(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "*")
-        with simulated(tmp_path_factory.mktemp("later"), half_days=5) as found:
-            yield found
-
-
-@pytest.fixture(scope="module")
-def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "*")
-        yield hostile(tmp_path_factory.mktemp("hostile"))
+def later(unproxied: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with simulated(tmp_path_factory.mktemp("later"), half_days=5) as found:
+        yield found
 
 
 def at(office: Office, name: str) -> str:

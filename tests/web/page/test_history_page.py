@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,27 +8,12 @@ import pytest
 
 from tests.cli.office import NOW
 from tests.cli.stored import OPUS, SONNET, days, hours, store, usual
-from tests.web.page.office import EVIL, ODD, RULES, SHELL, Office, hostile, simulated, veiled, written
+from tests.web.page.office import EVIL, ODD, RULES, SHELL, Office, veiled, written
 from usage_watch.store.database import open_for_writing
 from usage_watch.web.page.room import key_of
 
 SINCE = NOW.replace(hour=0, minute=0) - timedelta(days=100)
 LATELY = SINCE + timedelta(days=91)
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "*")
-        with simulated(tmp_path_factory.mktemp("simulated")) as found:
-            yield found
-
-
-@pytest.fixture(scope="module")
-def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "*")
-        yield hostile(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture

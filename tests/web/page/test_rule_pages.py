@@ -164,7 +164,7 @@ def test_all_rules_are_listed_and_lead_to_their_page(world: World) -> None:
     shape = Shape(world.page("/rules"))
     assert shape.links("rule") == [f"rule?id={id}" for id in ids()], "those that are disabled are last in the file"
     assert shape.links("alert"), "something is open"
-    assert ("td", {"class": "series", "role": "cell"}) in shape.elements
+    assert ("td", {"data-head": "Series", "role": "cell"}) in shape.elements
     assert "62 series" in shape.text
     assert f"{len(ids())} rules, of which 2 are disabled; something is open of " in shape.text
     assert shape.text.count("disabled: it is not judged") == 2
@@ -292,7 +292,7 @@ def test_alerts_of_that_time_lead_to_their_page(world: World) -> None:
     page = world.page("/rule", "id=runaway")
     assert set(Shape(page).links("alert")) == wanted
     assert wanted
-    assert '<strong class="critical">critical</strong>' in page
+    assert '<span class="badge critical">critical</span>' in page
     assert "None." in world.page("/rule", "id=hers")
 
 

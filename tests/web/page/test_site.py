@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 import numpy as np
 import pytest
 
 from tests.cli.office import NOW
 from tests.cli.stored import OPUS, SONNET, days, hours, store
+from tests.web.page.office import Office, veiled
 from tests.web.talking import Said, get, serving, vitals
 from usage_watch.config import Config, load
 from usage_watch.core.units import to_epoch
@@ -294,3 +297,27 @@ def test_who_looks_takes_no_lock_from_the_daemon(alone: Place) -> None:
         subprocess.run([sys.executable, "-c", READ, alone.database], check=True)
         with daemons.transaction():
             pass
+
+
+@pytest.mark.parametrize("how", ["initials", "hidden"])
+def test_no_piece_of_a_hidden_name_is_left_on_any_page(odd: Office, how: str) -> None:
+    # In markup its apostrophe is another, and its beginning looked like no part of an address.
+    shown = veiled(odd, how)
+    waiting, seen = ["/"], set[str]()
+    while waiting:
+        url = waiting.pop()
+        seen.add(url)
+        path, _, query = url.partition("?")
+        text = shown.answer(path, query)[1]
+        assert not re.search("d(&#x27;|')(A|a member)|arc", text), url
+        links = ("/" + unescape(each).removeprefix("./") for each in re.findall('<a [^>]*href="([^"#:]*)"', text))
+        waiting += {each for each in links if each not in seen and each not in waiting}
+    assert len(seen) > 20
+
+
+def test_rules_that_hide_more_show_nothing_that_was_kept(place: Place) -> None:
+    assert ADDRESS in place.get("/").body.decode()
+    place.site.heed(place.config("web: {members: hidden}\n"))
+    place.vitals.idle.clear()
+    Timer(0.05, place.vitals.idle.set).start()
+    assert ADDRESS not in place.get("/").body.decode(), "not while a cycle is at work either"

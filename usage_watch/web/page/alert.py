@@ -14,7 +14,7 @@ from usage_watch.views.comparing import by_share, heads, rows
 from usage_watch.views.incidents import explained, what
 from usage_watch.views.orders import notes
 from usage_watch.views.story import story
-from usage_watch.web.page.html import Html, Inside, el, join
+from usage_watch.web.page.html import Html, Inside, el, join, pairs
 from usage_watch.web.page.incidents import DOT, lasted, rule_link, severity
 from usage_watch.web.page.shell import page
 from usage_watch.web.page.tables import table
@@ -100,15 +100,14 @@ def _between(low: float | None, high: float | None) -> str:
 
 
 def _facts(room: Room, found: Story) -> Html:
-    return join(el("h2", "All that is known"), el("dl", _pairs(room, found)))
+    return join(el("h2", "All that is known"), pairs(_known_of(room, found)))
 
 
-def _pairs(room: Room, found: Story) -> Iterator[Html]:
-    hide, said = room.veil, _said_elsewhere(room, found.incident)
-    yield from _pair("Rule", rule_link(room, found.incident), Html(" "), _kind(room, found.incident.rule))
-    for name, value in explained(found.incident, room.reader, found.word, tabled=found.compared is not None):
-        if (name, value) not in said:
-            yield from _pair(hide(name), hide(value))
+def _known_of(room: Room, found: Story) -> Iterator[tuple[str, Inside]]:
+    said = _said_elsewhere(room, found.incident)
+    yield "Rule", (rule_link(room, found.incident), _kind(found.incident.rule))
+    every = explained(found.incident, room.reader, found.word, tabled=found.compared is not None)
+    yield from (each for each in every if each not in said)
 
 
 def _said_elsewhere(room: Room, incident: Incident) -> set[tuple[str, str]]:
@@ -118,13 +117,8 @@ def _said_elsewhere(room: Room, incident: Incident) -> set[tuple[str, str]]:
     return {(name, value) for name, value in said if name in above} | {(TO_DO, each) for each in advice(incident)}
 
 
-def _kind(room: Room, rule: RuleName) -> str:
-    return f"({rule.kind})" if rule.title == rule.id else f"({rule.kind}): {room.veil(rule.title)}"
-
-
-def _pair(name: str, *value: Inside) -> Iterator[Html]:
-    yield el("dt", name)
-    yield el("dd", *value)
+def _kind(rule: RuleName) -> str:
+    return f" ({rule.kind})" if rule.title == rule.id else f" ({rule.kind}): {rule.title}"
 
 
 def _comparisons(room: Room, compared: Compared | None) -> Html | None:

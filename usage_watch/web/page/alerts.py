@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from usage_watch.core.plain import plain
 from usage_watch.errors import UsageError
@@ -13,7 +12,7 @@ from usage_watch.views.incidents import is_open, what
 from usage_watch.views.orders import NOTHING, notes
 from usage_watch.views.story import listed
 from usage_watch.views.times import since_at
-from usage_watch.web.page.choices import choice, choices
+from usage_watch.web.page.choices import choices
 from usage_watch.web.page.html import Html, el, join, link
 from usage_watch.web.page.incidents import DOT, lasted, rule_link, severity
 from usage_watch.web.page.shell import page
@@ -50,7 +49,7 @@ def view(room: Room) -> Html:
 
 def _over(room: Room, found: Listed, span: str, over: Sequence[Incident]) -> Html:
     past = room.asked.get("history") == "yes"
-    links = (choice("alerts", words, each == span, _query(each, past)) for each, words in _SPANS.items())
+    links = (link("alerts", words, each == span, **_query(each, past)) for each, words in _SPANS.items())
     name, nothing = f"Over, of the last {_SPANS[span]}: {len(over):,}", f"Nothing has ended in {_SPANS[span]}."
     return join(_section(room, found, "over", name, over, nothing, choices("How far back", links)))
 
@@ -72,7 +71,7 @@ def _section(
         el("ol", (_alert(room, found, each) for each in islice(incidents, _SHOWN)), class_="listed")
         if incidents
         else el("p", nothing),
-        el("p", f"And {more:,} more:", Html(" "), el("code", "usage-watch alerts list")) if more > 0 else None,
+        el("p", f"And {more:,} more: ", el("code", "usage-watch alerts list")) if more > 0 else None,
         aria_labelledby=id,
     )
 
@@ -94,14 +93,14 @@ def _alert(room: Room, found: Listed, incident: Incident) -> Html:
 
 def _history(found: Listed, span: str, past: bool) -> Html | None:
     if past:
-        link_ = choice("alerts", "Leave them out", chosen=False, query=_query(span, past=False))
-        return el("p", "What was over before its rule was first seen is listed, too.", Html(" "), link_, class_="faint")
+        away = link("alerts", "Leave them out", **_query(span, past=False))
+        return el("p", "What was over before its rule was first seen is listed, too. ", away, class_="faint")
     if not found.hidden:
         return None
-    link_ = choice("alerts", "Show them", chosen=False, query=_query(span, past=True))
-    said = f"{found.hidden:,} more: over before their rule was first seen, and told to nobody."
-    return el("p", said, Html(" "), link_, class_="faint")
+    there = link("alerts", "Show them", **_query(span, past=True))
+    said = f"{found.hidden:,} more: over before their rule was first seen, and told to nobody. "
+    return el("p", said, there, class_="faint")
 
 
-def _query(span: str, past: bool) -> str:
-    return urlencode({"since": span} | ({"history": "yes"} if past else {}))
+def _query(span: str, past: bool) -> dict[str, str]:
+    return {"since": span} | ({"history": "yes"} if past else {})

@@ -10,9 +10,3 @@ from usage_watch.web.page.html import Html, el
 def choices(name: str, links: Iterable[Html]) -> Html:
     """A list of them, with its name for who does not see that it is one."""
     return el("ul", (el("li", each) for each in links), class_="choices", aria_label=name)
-
-
-def choice(page: str, words: str, chosen: bool, query: str) -> Html:
-    """One of them; `query` is what stands behind the question mark, or nothing."""
-    href = f"{page}?{query}" if query else page
-    return el("a", words, href=href, aria_current="page" if chosen else None)

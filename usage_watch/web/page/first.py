@@ -18,10 +18,12 @@ from usage_watch.views.glance import glance, needs_somebody, read_at
 from usage_watch.views.incidents import began, what
 from usage_watch.views.orders import NOTHING, notes
 from usage_watch.views.standing import Standing, standing
-from usage_watch.web.page.html import Html, el, join, link
+from usage_watch.web.page.html import Html, el, join, link, pairs
+from usage_watch.web.page.incidents import severity
 from usage_watch.web.page.lately import most, week
 from usage_watch.web.page.room import Room, key_of
 from usage_watch.web.page.shell import page
+from usage_watch.web.page.tables import table
 
 _RULES, _OF_A_RULE = 6, 2
 """Rules that are named with what they found, and how much of each; the rest is counted."""
@@ -49,7 +51,7 @@ def view(room: Room) -> Html:
 
 def _sentence(room: Room, found: Standing) -> Html:
     clauses = glance(found, room.reader)
-    said = (el("span", room.veil(each.text), class_=each.tone.value) for each in clauses)
+    said = (el("span", each.text, class_=each.tone.value) for each in clauses)
     return join([part for place, each in enumerate(said) for part in ("; " if place else "", each)], ".")
 
 
@@ -61,10 +63,10 @@ def _budget(room: Room, budget: Budget, place: int) -> Html:
     alone = None if budget.rule.for_each is not None or not budget.lines else budget.lines[0]
     return el(
         "section",
-        el("h2", link("rule", room.veil(called(budget.rule)), id=budget.rule.id)),
+        el("h2", link("rule", called(budget.rule), id=budget.rule.id), id=f"budget-{place}"),
         None if alone is None else _gauge(room, budget, alone, f"b{place}"),
-        listed(room, said),
-        _largest(room, budget) if alone is None else None,
+        pairs(said),
+        _largest(budget, place) if alone is None else None,
     )
 
 
@@ -80,30 +82,22 @@ def _gauge(room: Room, budget: Budget, line: Line, key: str) -> Html:
     return join(Html(gauge(drawn, look)) for look in on_page(key))
 
 
-def listed(room: Room, said: Sequence[tuple[str, str]]) -> Html | None:
-    """Names and values."""
-    rows = ((el("dt", name), el("dd", room.veil(value))) for name, value in said)
-    return el("dl", rows) if said else None
-
-
-def _largest(room: Room, budget: Budget) -> Html | None:
-    unit, over = budget.rule.unit, (budget.rule.for_each or "").capitalize()
-    heads = [el("th", over, scope="col")]
-    heads += [el("th", each, scope="col", class_="number") for each in ("Used", "Spent")]
+def _largest(budget: Budget, place: int) -> Html | None:
+    rule = budget.rule
     rows = (
-        el(
-            "tr",
-            el("td", link("rule", _named(room, line), id=budget.rule.id, series=key_of(line.labels))),
-            el("td", percent(line.share), class_="number critical" if line.over else "number"),
-            el("td", quantity(line.spent, unit), class_="number"),
+        (
+            link("rule", _named(line), id=rule.id, series=key_of(line.labels)),
+            el("span", percent(line.share), class_="critical" if line.over else None),
+            quantity(line.spent, rule.unit),
         )
         for line in budget.lines[:_SERIES]
     )
-    return el("table", el("thead", el("tr", heads)), el("tbody", rows)) if budget.lines else None
+    heads = (rule.for_each or "", "used", "spent")
+    return table(f"budget-{place}", heads, rows, heads[1:]) if budget.lines else None
 
 
-def _named(room: Room, line: Line) -> str:
-    return room.veil(" ".join(line.labels.values())) or "all"
+def _named(line: Line) -> str:
+    return " ".join(line.labels.values()) or "all"
 
 
 # What is open
@@ -137,7 +131,7 @@ def _by_rule(room: Room, found: Standing, incidents: Sequence[Incident]) -> Iter
 def _of_rule(room: Room, found: Standing, incidents: Sequence[Incident]) -> Iterator[Html]:
     yield from (_alert(room, found, each) for each in incidents[:_OF_A_RULE])
     if len(incidents) > _OF_A_RULE:
-        more = f"and {len(incidents) - _OF_A_RULE:,} more of {room.veil(incidents[0].rule.title)}"
+        more = f"and {len(incidents) - _OF_A_RULE:,} more of {incidents[0].rule.title}"
         yield el("li", link("rule", more, id=incidents[0].rule.id))
 
 
@@ -145,17 +139,13 @@ def _alert(room: Room, found: Standing, incident: Incident) -> Html:
     said = what(incident, notes(found.words.get(incident.id, NOTHING), room.reader))
     return el(
         "li",
-        el("p", el("span", incident.severity, class_=f"tag {incident.severity}"), " ", _link(room, incident, said)),
-        el("p", room.veil(f"{incident.rule.title}, since {began(incident, room.reader)}"), class_="faint"),
+        el("p", severity(incident), " ", link("alert", said, id=incident.id)),
+        el("p", f"{incident.rule.title}, since {began(incident, room.reader)}", class_="faint"),
         el("p", el("code", f"usage-watch alerts ack {incident.id}"), " somebody knows", class_="answer"),
         el("p", el("code", f"usage-watch alerts expected {incident.id}"), " it was meant", class_="answer")
         if answerable(incident)
         else None,
     )
-
-
-def _link(room: Room, incident: Incident, said: str) -> Html:
-    return link("alert", room.veil(said), id=incident.id)
 
 
 # The watcher
@@ -174,11 +164,8 @@ def _watcher(room: Room, found: Standing) -> Html:
         *(("Trouble", each) for each in complaints(found.feeds, room.reader)),
         *([] if hindered is None else [("Trouble", f"since {room.reader.moment(hindered.since)}, {hindered.why}")]),
     ]
-    return el("section", el("h2", "The watcher"), listed(room, said))
+    return el("section", el("h2", "The watcher"), pairs(said))
 
 
 def _undelivered(channel: str, number: str, why: str) -> str:
     return f"{channel}: {number + ' ' if number else ''}{why}"
-
-
-__all__ = ["listed", "view"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from usage_watch.core.chart import Bar, Bars, HeatMap, LineChart, bars, heat_map, line_chart, on_page
+from usage_watch.core.chart.times import WEEKDAYS
 from usage_watch.core.plain import plain
 from usage_watch.core.units import number, percent
 from usage_watch.errors import UsageError
 from usage_watch.views.freshness import complaints, fresh, state_of
 from usage_watch.views.history import axes, datasets, usage
 from usage_watch.views.times import since_at
-from usage_watch.web.page.choices import choice, choices
-from usage_watch.web.page.html import Html, el, join
+from usage_watch.web.page.choices import choices
+from usage_watch.web.page.html import Html, el, join, link
 from usage_watch.web.page.room import key_of
 from usage_watch.web.page.shell import page
 from usage_watch.web.page.tables import table
@@ -34,7 +34,6 @@ _SHOWN = 20
 """Categories of each axis."""
 _LONGEST = 80
 """Characters of a name that is repeated or stands in a heading."""
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def view(room: Room) -> Html:
@@ -95,7 +94,7 @@ def _narrowed(room: Room, whole: Usage, split: Iterable[Axis]) -> Usage:
 def _to(words: str, feed: Feed, span: str, chosen: bool, room: Room | None = None) -> Html:
     """To another dataset, or with `room` to the same category of another time."""
     of = {} if room is None or "of" not in room.asked else {"of": room.asked["of"]}
-    return choice("history", words, chosen, urlencode({"dataset": feed.dataset, "since": span, **of}))
+    return link("history", words, chosen, dataset=feed.dataset, since=span, **of)
 
 
 def _title(room: Room, shown: Usage) -> str:
@@ -108,8 +107,8 @@ def _only(room: Room, shown: Usage, span: str) -> Html | None:
     if shown.axis is None:
         return None
     name = shown.history.feed.dataset
-    back = choice("history", f"All of {name}", False, urlencode({"dataset": name, "since": span}))
-    return el("p", f"Only of this {_said(room, shown.axis)}.", Html(" "), back)
+    back = link("history", f"All of {name}", dataset=name, since=span)
+    return el("p", f"Only of this {_said(room, shown.axis)}. ", back)
 
 
 def _said(room: Room, name: str) -> str:
@@ -138,7 +137,7 @@ def _hours(room: Room, shown: Usage) -> Html:
 def _days(room: Room, shown: Usage) -> Html:
     what, name = f"{shown.unit} a day", _title(room, shown)
     line = LineChart(name, what, shown.course(), room.reader.zone)
-    means = zip(_DAYS, shown.weekdays(), strict=True)
+    means = zip(WEEKDAYS, shown.weekdays(), strict=True)
     week = Bars(f"{name}: weekdays", what, [Bar(day, mean) for day, mean in means if mean is not None])
     return join(
         el("h2", f"Days: {what}"),
@@ -180,7 +179,7 @@ def _axis(room: Room, shown: Usage, axis: Axis, place: int, span: str) -> Html:
 def _category(room: Room, shown: Usage, axis: Axis, name: str, span: str) -> Html:
     asked = {"dataset": shown.history.feed.dataset, "since": span, "of": key_of({axis.name: name})}
     chosen = (shown.axis, shown.category) == (axis.name, name)
-    return choice("history", _said(room, name) or "(blank)", chosen, urlencode(asked))
+    return link("history", _said(room, name) or "(blank)", chosen, **asked)
 
 
 # ---- how fresh -------------------------------------------------------------------------------------------------------

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from html import escape
+from html import escape, unescape
 from urllib.parse import urlencode
 
 from usage_watch.core.plain import plain
+from usage_watch.core.privacy import Veil
 
 LONGEST = 2_000
 """Characters of one text."""
 _EMPTY = frozenset({"link", "meta", "br", "hr"})
 """Elements that have no inside."""
+_TEXT = re.compile("(?<=>)[^<>]+")
 
 
 class Html(str):
@@ -56,6 +59,21 @@ def _attribute(key: str, value: str | int | bool) -> str:
     return f" {name}" if value is True else f' {name}="{escape(plain(str(value), LONGEST))}"'
 
 
-def link(page: str, words: Inside, **asked: str) -> Html:
-    """To another page of ours; relative, so that it holds behind a proxy that adds to the path."""
-    return el("a", words, href=f"{page}?{urlencode(asked)}" if asked else page)
+def link(page: str, words: Inside, chosen: bool = False, /, **asked: str) -> Html:
+    """To another page of ours; relative, so that it holds behind a proxy that adds to the path.
+
+    `chosen`: it is the one of several that is shown now.
+    """
+    href = f"{page}?{urlencode(asked)}" if asked else page
+    return el("a", words, href=href, aria_current="true" if chosen else None)
+
+
+def pairs(rows: Iterable[tuple[str, Inside]]) -> Html:
+    """Names and what they are."""
+    return el("dl", ((el("dt", name), el("dd", value)) for name, value in rows))
+
+
+def veiled(page: str, hide: Veil) -> str:
+    """A page of which every text is as members may be named; as text, since an address may be escaped in markup."""
+    shown = _TEXT.sub(lambda found: escape(hide(unescape(found[0]))) if "@" in found[0] else found[0], page)
+    return hide(shown)

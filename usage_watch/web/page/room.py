@@ -27,7 +27,7 @@ class Room:
     vitals: Vitals
     reader: Reader
     veil: Veil
-    """What to do with members' names; the whole page goes through it at last, but what is cut has to before."""
+    """What to do with members' names. All of a page goes through it at last; what is cut or copied has to before."""
     asked: Mapping[str, str]
     """What stands behind the question mark, each name once."""
 

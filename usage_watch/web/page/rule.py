@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from usage_watch.core.chart import Mark, on_page
 from usage_watch.core.incident import Incident
-from usage_watch.core.plain import plain, web_link
+from usage_watch.core.plain import plain
 from usage_watch.core.units import quantity
 from usage_watch.errors import UsageError
 from usage_watch.rules import Rule
@@ -27,9 +27,13 @@ from usage_watch.views.marks import marks
 from usage_watch.views.orders import NOTHING, notes, words_of
 from usage_watch.views.rulefacts import facts
 from usage_watch.views.rulewords import watches
-from usage_watch.web.page.html import Html, Inside, el, join, link
+from usage_watch.web.page.choices import choices
+from usage_watch.web.page.html import Html, Inside, el, link, pairs
+from usage_watch.web.page.incidents import severity
 from usage_watch.web.page.room import Room, key_of
 from usage_watch.web.page.shell import page
+from usage_watch.web.page.tables import table
+from usage_watch.web.page.todo import TO_DO, runbook
 
 _SPANS: Final = {"7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 _USUAL: Final = "90d"
@@ -38,6 +42,7 @@ _LONGEST = 80
 _SERIES = 40
 _ALERTS = 20
 """How many are named; the rest is counted."""
+_HEADS: Final = ("what", "level", "since", "until")
 
 
 def view(room: Room) -> Html:
@@ -93,9 +98,8 @@ def _choice(room: Room, rule: Rule, since: str) -> Choice:
 
 
 def _to(rule: Rule, labels: Mapping[str, str] | None, since: str, words: Inside, *, here: bool = False) -> Html:
-    asked = {"id": rule.id, **({"series": key_of(labels)} if labels else {}), "since": since}
-    to = link("rule", words, **{name: value for name, value in asked.items() if (name, value) != ("since", _USUAL)})
-    return Html(to.replace("<a ", '<a aria-current="true" ', 1)) if here else to
+    series = {"series": key_of(labels)} if labels else {}
+    return link("rule", words, here, id=rule.id, **series, **({} if since == _USUAL else {"since": since}))
 
 
 def _named(room: Room, labels: Mapping[str, str]) -> str:
@@ -136,10 +140,9 @@ def _headed(room: Room, choice: Choice, since: str) -> str:
 def _spans(choice: Choice, since: str) -> Html:
     labels = choice.labels if choice.labels != choice.every[0] else None
     links = (
-        el("li", _to(choice.rule, labels, each, f"{length.days} days", here=each == since))
-        for each, length in _SPANS.items()
+        _to(choice.rule, labels, each, f"{length.days} days", here=each == since) for each, length in _SPANS.items()
     )
-    return el("nav", el("ul", links), class_="spans", aria_label="Time shown")
+    return choices("Time shown", links)
 
 
 def _unseen(rule: Rule, why: str) -> str:
@@ -152,7 +155,7 @@ def _budget(room: Room, choice: Choice) -> Html | None:
         return None
     [budget] = [choice.budget] if choice.budget else budgets(room.config, room.database, [choice.rule], room.now)
     rows = [*_of_line(room, choice, budget), *budget_facts(budget, room.config.list_price, room.reader)]
-    return _list(rows)
+    return pairs(rows)
 
 
 def _of_line(room: Room, choice: Choice, budget: Budget) -> Iterator[tuple[str, str]]:
@@ -174,39 +177,22 @@ def _alerts(room: Room, rule: Rule, choice: Choice | None, since: str) -> Html:
     every = [each for each in AlertStore(room.database).incidents(since_at) if each.rule.id == rule.id]
     found = urgent(each for each in every if labels is None or each.labels == labels)
     rest = f"And {len(found) - _ALERTS:,} more, less urgent or older." if len(found) > _ALERTS else None
+    head = "Its alerts in that time" if labels is None else f"Alerts of {_named(room, labels)} in that time"
     return el(
         "section",
-        el("h2", "Its alerts in that time" if labels is None else f"Alerts of {_named(room, labels)} in that time"),
-        _table(_rows(room, found[:_ALERTS])) if found else el("p", "None.", class_="faint"),
+        el("h2", head, id="alerts"),
+        table("alerts", _HEADS, _rows(room, found[:_ALERTS])) if found else el("p", "None.", class_="faint"),
         el("p", rest, class_="faint") if rest else None,
         None if labels is None else el("p", _to(rule, None, since, f"All {len(every):,} of the rule")),
     )
 
 
-def _rows(room: Room, found: Sequence[Incident]) -> Iterator[Html]:
+def _rows(room: Room, found: Sequence[Incident]) -> Iterator[Sequence[Inside]]:
     shown = in_words(found, room.config, room.now)
     words = words_of(room.config, room.database, shown, room.now)
-    return (_row(room, each, notes(words.get(each.id, NOTHING), room.reader)) for each in shown)
-
-
-def _table(rows: Iterable[Html]) -> Html:
-    # Roles are said, since a narrow screen shows each row as a block.
-    heads = (el("th", each, scope="col", role="columnheader") for each in ("Level", "What", "Since", "Until"))
-    inside = el("thead", el("tr", heads, role="row"), role="rowgroup"), el("tbody", *rows, role="rowgroup")
-    return el("table", *inside, class_="stack found", role="table", aria_label="Alerts")
-
-
-def _row(room: Room, incident: Incident, said: Iterable[str]) -> Html:
-    severity = el("strong", incident.severity, class_=incident.severity)
-    to = link("alert", what(incident, said), id=incident.id)
-    times = began(incident, room.reader), ended(incident, room.reader)
-    cells: Sequence[tuple[str, Inside]] = (
-        ("state", severity),
-        ("sentence", to),
-        ("from", times[0]),
-        ("until", times[1]),
-    )
-    return el("tr", (el("td", inside, class_=name, role="cell") for name, inside in cells), role="row")
+    for each in shown:
+        said = what(each, notes(words.get(each.id, NOTHING), room.reader))
+        yield link("alert", said, id=each.id), severity(each), began(each, room.reader), ended(each, room.reader)
 
 
 # ---- its other series ------------------------------------------------------------------------------------------------
@@ -230,19 +216,9 @@ def _others(room: Room, choice: Choice, since: str) -> Html | None:
 
 
 def _says(room: Room, rule: Rule) -> Html:
-    return el("section", el("h2", "Its settings"), _list([*facts(rule, room.config), *_runbook(room, rule)]))
-
-
-def _runbook(room: Room, rule: Rule) -> Iterator[tuple[str, Inside]]:
-    to = web_link(rule.runbook)
-    if to is None:
-        return
-    # Half a link leads nowhere: one that names a member is not made where members are hidden.
-    yield "What to do", el("a", to, href=to, rel="noreferrer") if room.veil(to) == to else room.veil(to)
-
-
-def _list(rows: Iterable[tuple[str, Inside]]) -> Html:
-    return el("dl", (join(el("dt", name), el("dd", value)) for name, value in rows))
+    rows: list[tuple[str, Inside]] = [*facts(rule, room.config)]
+    read = runbook(room, rule.runbook)
+    return el("section", el("h2", "Its settings"), pairs(rows if read is None else [*rows, (TO_DO, read)]))
 
 
 def _elsewhere(room: Room, rule: Rule, choice: Choice | None, since: str) -> Html:

@@ -15,11 +15,11 @@ from usage_watch.views.charts import called
 from usage_watch.views.incidents import began, is_open, urgent
 from usage_watch.views.rulewords import watches
 from usage_watch.web.page.html import Html, Inside, el, join, link
+from usage_watch.web.page.incidents import severity
 from usage_watch.web.page.room import Room
 from usage_watch.web.page.shell import page
+from usage_watch.web.page.tables import table
 
-SPACE = Html(" ")
-"""Between two elements: of text the ends are cut."""
 _HEADS = ("Rule", "Kind", "Watches", "Series", "Now")
 
 
@@ -30,7 +30,8 @@ def view(room: Room) -> Html:
         return page(room, "Rules", el("p", "There are no rules yet: usage-watch init writes some."), here="rules")
     found, series = _open(room), dict(_series(room, ordered))
     rows = (_row(room, rule, found.get(rule.id, ()), series.get(rule.id, "")) for rule in ordered)
-    return page(room, "Rules", el("p", _summed(room.config.rules, found), class_="faint"), _table(rows), here="rules")
+    summed = el("p", _summed(room.config.rules, found), class_="faint", id="all")
+    return page(room, "Rules", summed, table("all", _HEADS, rows), here="rules")
 
 
 def _disabled(rule: Rule) -> bool:
@@ -52,28 +53,10 @@ def _open(room: Room) -> Mapping[str, Sequence[Incident]]:
     return found
 
 
-def _table(rows: Iterator[Html]) -> Html:
-    # Roles are said, since a narrow screen shows each row as a block.
-    heads = el("tr", (el("th", each, scope="col", role="columnheader") for each in _HEADS), role="row")
-    inside = el("thead", heads, role="rowgroup"), el("tbody", *rows, role="rowgroup")
-    return el("table", *inside, class_="stack rules", role="table", aria_label="Rules")
-
-
-def _row(room: Room, rule: Rule, found: Sequence[Incident], series: str) -> Html:
+def _row(room: Room, rule: Rule, found: Sequence[Incident], series: str) -> Sequence[Inside]:
     title = link("rule", called(rule), id=rule.id)
-    name = title if called(rule) == rule.id else join(title, SPACE, el("code", rule.id, class_="faint"))
-    cells = (
-        _cell(name, "name"),
-        _cell(rule.kind, "kind"),
-        _cell(watches(rule), "sentence"),
-        _cell(series, "series"),
-        _cell(_now(room, rule, found), "state"),
-    )
-    return el("tr", *cells, class_=None if rule.enabled else "off", role="row")
-
-
-def _cell(inside: Inside, class_: str) -> Html:
-    return el("td", inside, class_=class_, role="cell")
+    name = title if called(rule) == rule.id else join(title, " ", el("code", rule.id, class_="faint"))
+    return name, rule.kind, watches(rule), series, _now(room, rule, found)
 
 
 def _now(room: Room, rule: Rule, found: Sequence[Incident]) -> Inside:
@@ -81,7 +64,7 @@ def _now(room: Room, rule: Rule, found: Sequence[Incident]) -> Inside:
     if not found:
         return "quiet" if rule.enabled else "disabled: it is not judged"
     first = found[0]
-    words = el("strong", first.severity, class_=first.severity), SPACE, f"since {began(first, room.reader)}"
+    words = severity(first), f" since {began(first, room.reader)}"
     more = f", and {len(found) - 1:,} more" if len(found) > 1 else None
     return link("alert", words, id=first.id), more
 

@@ -51,8 +51,10 @@ class Site:
         self._context.run(_apart)
 
     def heed(self, config: Config) -> None:
-        """From now on these rules hold."""
+        """From now on these rules hold: what was shown by others, with members' names say, is not shown again."""
         self._config = config
+        with self._shelf:
+            self._kept.clear()
 
     @property
     def pages(self) -> Pages:
@@ -105,14 +107,15 @@ class Site:
         from usage_watch.core.privacy import Members, veil
         from usage_watch.store.database import open_beside
         from usage_watch.views.times import Reader
+        from usage_watch.web.page.html import veiled
         from usage_watch.web.page.room import Room
 
         config = self._config
         hide = veil(Members.FULL if config.web == "off" else config.web.members)
         with open_beside(self._database) as database:
             room = Room(config, database, self._vitals, Reader(config.timezone, self._now()), hide, _asked(asked.query))
-            # Once more over all of it: what a picture says, too.
-            return hide(_views()[asked.path](room))
+            # Over all of it: what a picture says, too.
+            return veiled(_views()[asked.path](room), hide)
 
 
 def _apart() -> None:

@@ -19,11 +19,15 @@ def table(named_by: str, heads: Sequence[str], rows: Iterable[Sequence[Inside]],
     cells = list(rows)
     filled = [place for place in range(len(heads)) if any(row[place] for row in cells)]
     shown = [heads[place] for place in filled]
+    # Roles are said, since a narrow screen shows each row as a block.
+    head = (el("th", each, scope="col", class_=_class(each, numbers), role="columnheader") for each in shown)
+    body = (el("tr", _cells(shown, [row[place] for place in filled], numbers), role="row") for row in cells)
     return el(
         "table",
-        el("thead", el("tr", (el("th", each, scope="col", class_=_class(each, numbers)) for each in shown))),
-        el("tbody", (el("tr", _cells(shown, [row[place] for place in filled], numbers)) for row in cells)),
+        el("thead", el("tr", head, role="row"), role="rowgroup"),
+        el("tbody", body, role="rowgroup"),
         class_="table rows" if len(shown) > _FEW else "table",
+        role="table",
         aria_labelledby=named_by,
     )
 
@@ -31,9 +35,9 @@ def table(named_by: str, heads: Sequence[str], rows: Iterable[Sequence[Inside]],
 def _cells(heads: Sequence[str], row: Sequence[Inside], numbers: Collection[str]) -> Iterator[Html]:
     for place, (head, cell) in enumerate(zip(heads, row, strict=True)):
         if place:
-            yield el("td", cell, data_head=head, class_=_class(head, numbers))
+            yield el("td", cell, data_head=head, class_=_class(head, numbers), role="cell")
         else:
-            yield el("th", cell, scope="row")
+            yield el("th", cell, scope="row", role="rowheader")
 
 
 def _class(head: str, numbers: Collection[str]) -> str | None:

@@ -28,12 +28,13 @@ _LONGEST = 200
 def todo(room: Room, incident: Incident, word: Word) -> Html | None:
     """Nothing once it is over, unless there is a runbook or advice."""
     commands = list(_commands(room, incident, word)) if is_open(incident) else []
-    runbook = _runbook(room, incident)
+    to = runbook(room, incident.rule.runbook)
     advised = [el("p", room.veil(each)) for each in advice(incident)]
-    if runbook is None and not commands and not advised:
+    if to is None and not commands and not advised:
         return None
     listed = (el("li", el("code", command), el("span", why)) for command, why in commands)
-    return join(el("h2", TO_DO), advised, runbook, el("ul", listed, class_="todo") if commands else None)
+    read = None if to is None else el("p", "Runbook: ", to)
+    return join(el("h2", TO_DO), advised, read, el("ul", listed, class_="todo") if commands else None)
 
 
 def advice(incident: Incident) -> list[str]:
@@ -41,12 +42,12 @@ def advice(incident: Incident) -> list[str]:
     return [fact.value for fact in incident.evidence.facts if fact.name == TO_DO]
 
 
-def _runbook(room: Room, incident: Incident) -> Html | None:
-    href = web_link(incident.rule.runbook)
-    # Half a link leads nowhere.
-    if href is None or room.veil(href) != href or room.veil(incident.rule.runbook or "") != incident.rule.runbook:
+def runbook(room: Room, written: str | None) -> Html | None:
+    """A link, where it is one; half a link leads nowhere, and so one that names a hidden member is none."""
+    href = web_link(written)
+    if href is None or room.veil(href) != href or room.veil(written or "") != written:
         return None
-    return el("p", "Runbook:", Html(" "), el("a", href, href=href, rel="noreferrer"))
+    return el("a", href, href=href, rel="noreferrer")
 
 
 def _commands(room: Room, incident: Incident, word: Word) -> Iterator[tuple[str, str]]:
