@@ -77,6 +77,25 @@ def test_data_is_as_fresh_as_the_newest_bucket_with_any_usage(counts: dict[str, 
     assert until == (None if hour is None else at(hour).timestamp())
 
 
+@pytest.mark.parametrize(
+    ("counts", "unsettled", "hour"),
+    [
+        ({"": [5, 0, 7, 0, 0]}, [1, 2, 3, 4], 3),
+        ({"": [5, 0, 7, 0, 0]}, [4], 4),
+        ({"": [5, 0, 0, 0, 0], "Model=opus": [0, 0, 0, 0, 9]}, [1, 2, 3, 4], 1),
+        ({"ana@x": [1, 0, 0, 0, 0], "bo@x": [0, 0, 1, 0, 0]}, [0, 1, 2, 3, 4], 3),
+        ({"": [0, 0, 0, 0, 0]}, [3, 4], 3),
+        ({"": [0, 0, 0, 0, 0]}, [0, 1, 2, 3, 4], None),
+        ({}, [], None),
+    ],
+)
+def test_a_feed_is_counted_until_its_newest_usage_or_until_later_zeros_are_settled(
+    counts: dict[str, list[int]], unsettled: list[int], hour: int | None
+) -> None:
+    found = feed_history(counts, unsettled=unsettled).counted_until
+    assert found == (None if hour is None else int(at(hour).timestamp()))
+
+
 def test_counts_of_an_unknown_series_are_zero_and_an_unknown_axis_was_never_answered() -> None:
     history = feed_history({"": [1, 2], "ana@x": [1, 0], "Model=opus": [1, 1]}, unanswered={"Model": (0,)})
     assert history.total().tolist() == [1, 2]

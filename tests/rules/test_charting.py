@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.core.builders import DAILY, HOURLY, at, feed_history
+from tests.core.builders import DAILY, HOURLY, MEMBER_DAYS, at, feed_history
 from tests.rules.making import UTC_FILE, made
 from usage_watch.core.chart import Level
 from usage_watch.core.message import Severity
@@ -42,6 +42,60 @@ def test_what_is_settled_ends_at_the_feeds_frontier() -> None:
     assert drawn(history, "threshold", above=5).course.settled_until == at(8)
     open_ones = feed_history({"": [1] * 3}, unsettled=[0, 1, 2])
     assert drawn(open_ones, "threshold", above=5).course.settled_until == at(0)
+
+
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("counts", "unsettled", "fields", "values"),
+    [
+        ([1, 2, 3, 90, 80, 0, 0], [3, 4, 5, 6], {}, [1, 2, 3, 90, 80, NAN, NAN]),
+        ([1, 2, 3, 90, 80, 0, 0], [3, 4, 5, 6], {"window": "3h"}, [NAN, NAN, 6, 95, 173, NAN, NAN]),
+        ([1, 2, 3, 90, 80, 0, 0], [6], {}, [1, 2, 3, 90, 80, 0, NAN]),
+        ([1, 2, 3, 90, 80, 0, 0], [], {}, [1, 2, 3, 90, 80, 0, 0]),
+        ([1, 2, 0, 0, 80, 0, 0], [2, 3, 4, 5, 6], {}, [1, 2, 0, 0, 80, NAN, NAN]),
+        ([0, 0, 0], [2], {}, [0, 0, NAN]),
+        ([0, 0, 0], [0, 1, 2], {}, [NAN, NAN, NAN]),
+    ],
+)
+def test_zeros_at_the_end_are_drawn_once_they_are_settled(
+    counts: list[int], unsettled: list[int], fields: dict[str, str], values: list[float]
+) -> None:
+    found = drawn(feed_history({"": counts}, unsettled=unsettled), "threshold", above=1000, **fields)
+    np.testing.assert_array_equal(found.course.values, values)
+    assert len(found.course.starts) == len(counts), "the axis goes on to the present"
+
+
+@pytest.mark.parametrize(
+    ("history", "fields", "labels"),
+    [
+        (
+            feed_history({"": [5, 5, 7, 0], "Model=a": [3, 3, 0, 0], "Model=b": [2, 2, 7, 0]}, unsettled=[1, 2, 3]),
+            {"for_each": "Model"},
+            {"Model": "a"},
+        ),
+        (
+            feed_history({"ana@x": [3, 3, 0, 0], "bo@x": [2, 2, 7, 0]}, MEMBER_DAYS, unsettled=[1, 2, 3]),
+            {"for_each": "member", "bucket": "1d"},
+            {"member": "ana@x"},
+        ),
+    ],
+)
+def test_a_series_without_usage_is_at_zero_while_others_of_its_feed_arrive(
+    history: FeedHistory, fields: dict[str, str], labels: dict[str, str]
+) -> None:
+    found = drawn(history, "threshold", labels=labels, above=50, **fields)
+    np.testing.assert_array_equal(found.course.values, [3, 3, 0, NAN])
+
+
+def test_what_is_judged_is_judged_whatever_is_drawn() -> None:
+    history = feed_history({"": [9, 9, 9, 9, 0, 0, 0]}, unsettled=[4, 5, 6])
+    [shade] = drawn(history, "threshold", window="2h", above=8).shades
+    assert (shade.from_at, shade.until_at) == (at(0), None)
+    settled = feed_history({"": [9, 9, 9, 9, 0, 0, 0, 0]})
+    [over] = drawn(settled, "threshold", window="2h", above=8).shades
+    assert over.until_at == at(5)
 
 
 def test_an_alert_that_goes_on_has_no_end() -> None:

@@ -86,6 +86,18 @@ def test_days_are_those_of_the_source(path: Path) -> None:
     assert found.course().values.tolist() == counts.tolist()
 
 
+def test_hours_that_the_source_has_not_counted_yet_are_a_gap_and_no_zero(path: Path) -> None:
+    over = hours(SINCE, NOW)
+    counts = np.full(len(over), 5)
+    counts[-4:] = 0
+    others = counts.copy()
+    others[-4] = 7
+    store(path, NOW, over, {OPUS: counts, SONNET: others})
+    for course in (of(path).course(), Usage(of(path).history, "Model", OPUS).course()):
+        assert np.isnan(course.values[-5:]).tolist() == [False, False, True, True, True]
+    assert course.values[-4] == 0, "others were used then"
+
+
 def test_what_was_never_answered_is_a_gap_and_no_zero(path: Path) -> None:
     over = hours(SINCE + timedelta(days=5), NOW)
     store(path, NOW, over, {OPUS: np.full(len(over), 5)})

@@ -129,12 +129,28 @@ class FeedHistory:
     @property
     def data_until(self) -> int | None:
         """End of the newest bucket that holds any usage, epoch seconds: how fresh the data is."""
-        seen: Flags = np.zeros(len(self.starts), dtype=bool)
+        return self._newest(self._used())
+
+    @property
+    def counted_until(self) -> int | None:
+        """End of the newest bucket that holds any usage or is settled, epoch seconds: up to there zeros are drawn.
+
+        The source answers zero, too, for what it has not counted yet: the zeros after it are no news, of any series.
+        """
+        return self._newest(self._used() | self.settled)
+
+    def _used(self) -> Flags:
+        """Which buckets hold any usage, be it of whom it may. Shape (n,)."""
+        used: Flags = np.zeros(len(self.starts), dtype=bool)
         for key, counts in self.counts.items():
             if key.axis is None:
-                seen |= counts > 0
-        used = np.flatnonzero(seen)
-        return int(self.starts[used[-1]]) + self.feed.width if len(used) else None
+                used |= counts > 0
+        return used
+
+    def _newest(self, flags: Flags) -> int | None:
+        """End of the newest of these buckets, epoch seconds."""
+        found = np.flatnonzero(flags)
+        return int(self.starts[found[-1]]) + self.feed.width if len(found) else None
 
     def total(self, member: str | None = None) -> Ints:
         """Counts of everyone, or of one member. Shape (n,)."""

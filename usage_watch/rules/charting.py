@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from usage_watch.core.chart import Band, Course, Level, Shade
 from usage_watch.core.episode import Findings, fold, runs
-from usage_watch.core.series import FeedHistory, Floats
+from usage_watch.core.selection import MEMBER
+from usage_watch.core.series import FeedHistory, Floats, SeriesKey
 from usage_watch.core.units import from_epoch, percent, spell_duration
 from usage_watch.rules.absence import QuietFindings
 from usage_watch.rules.budget import BudgetRule
@@ -31,6 +32,7 @@ class Charted:
     what: str
     """What each value is: `credits in 3 h`."""
     course: Course
+    """Not known where the feed is not counted yet: a sum over hours would fall there, too, and mean nothing."""
     band: Band | None
     levels: Sequence[Level]
     shades: Sequence[Shade]
@@ -51,13 +53,28 @@ def charted(
 
     `history` reaches back to `rule.look_back(since, defaults)`.
     """
-    judged = [each for each in rule.judge_whole(history, since, defaults, labels) if each.labels == labels]
+    alone = _alone(history, labels)
+    judged = [each for each in rule.judge_whole(alone, since, defaults, labels) if each.labels == labels]
     found = next((each for each in judged if len(each.starts)), None)
     if found is None:
         return None
     shown = _shown(rule, found)
-    course = Course(found.starts, found.width, shown.values, settled_until(history, found.starts[0]))
+    values = where_known(shown.values, found.starts < (history.counted_until or 0))
+    course = Course(found.starts, found.width, values, settled_until(history, found.starts[0]))
     return Charted(labels, shown.what, course, shown.band, shown.levels, list(episodes(rule, judged, defaults)))
+
+
+def _alone(history: FeedHistory, labels: Mapping[str, str]) -> FeedHistory:
+    """Without the series that are drawn elsewhere: each is judged by itself, and of totals, which are all kept."""
+    counts = {key: each for key, each in history.counts.items() if _may_be_of(key, labels)}
+    return replace(history, counts=counts)
+
+
+def _may_be_of(key: SeriesKey, labels: Mapping[str, str]) -> bool:
+    return all(
+        key.member == value if axis == MEMBER else key.axis != axis or key.category == value
+        for axis, value in labels.items()
+    )
 
 
 def settled_until(history: FeedHistory, begin: int) -> datetime:

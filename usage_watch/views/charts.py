@@ -13,8 +13,8 @@ from usage_watch.config import Config
 from usage_watch.core.chart import BurnUp, Course, Expected, LineChart, Look, Mark, burn_up, line_chart
 from usage_watch.core.plain import plain
 from usage_watch.core.privacy import Veil
-from usage_watch.core.selection import MEMBER, Selected, fold_label
-from usage_watch.core.series import FeedHistory, SeriesKey
+from usage_watch.core.selection import Selected, fold_label
+from usage_watch.core.series import FeedHistory
 from usage_watch.core.units import to_epoch
 from usage_watch.errors import UsageError
 from usage_watch.rules import FileDefaults, Rule
@@ -179,8 +179,7 @@ def _size(series: Selected, history: FeedHistory, since: datetime) -> int:
 
 
 def _line(choice: Choice, marks: Sequence[Mark], veil: Veil) -> LineChart:
-    history = _alone(choice.history, choice.labels)
-    found = charted(choice.rule, history, choice.since_at, choice.defaults, choice.labels)
+    found = charted(choice.rule, choice.history, choice.since_at, choice.defaults, choice.labels)
     if found is None:
         raise NothingToDrawError(f"Nothing of {choice.rule.id} is stored since then; write an earlier --since.")
     return LineChart(
@@ -192,19 +191,6 @@ def _line(choice: Choice, marks: Sequence[Mark], veil: Veil) -> LineChart:
         levels=found.levels,
         shades=found.shades,
         marks=marks,
-    )
-
-
-def _alone(history: FeedHistory, labels: Mapping[str, str]) -> FeedHistory:
-    """Without the series that are drawn elsewhere: each is judged by itself, and of totals, which are all kept."""
-    counts = {key: each for key, each in history.counts.items() if _may_be_of(key, labels)}
-    return replace(history, counts=counts)
-
-
-def _may_be_of(key: SeriesKey, labels: Mapping[str, str]) -> bool:
-    return all(
-        key.member == value if axis == MEMBER else key.axis != axis or key.category == value
-        for axis, value in labels.items()
     )
 
 

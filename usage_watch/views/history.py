@@ -103,8 +103,8 @@ class Usage:
 
     def course(self) -> Course:
         """Bucket by bucket, and from when on it may still grow."""
-        settled = self.history.frontier
-        values = np.where(self.known, self.counts, np.nan)
+        settled, counted_until = self.history.frontier, self.history.counted_until or 0
+        values = np.where(self.known & (self.history.starts < counted_until), self.counts, np.nan)
         until_at = None if settled is None else from_epoch(settled)
         return Course(self.history.starts, self.history.feed.width, values, until_at)
 

@@ -24,6 +24,8 @@ from usage_watch.core.units import from_epoch, number, percent, quantity
 _PACE = "1 4"
 _EXPECTED = "6 4"
 _HEADROOM = 1.05
+_NAMED = 1.12
+"""Times the limit: within the plot its name has room above it."""
 _TALLEST = 2.0
 """Times the limit: what is expected beyond that is cut off, or there would be nothing else to see."""
 
@@ -72,9 +74,14 @@ class _Stand:
 def burn_up(chart: BurnUp, look: Look) -> str:
     """SVG, the same for the same numbers."""
     chart = replace(chart, limit=drawable_one(chart.limit), expected=_known(chart.expected))
-    top_parts, top = heads.head(look, chart.title, f"{chart.unit} spent", _entries(chart))
+    top_parts, top = heads.head(look, chart.title, _caption(chart, look), _entries(chart, look))
     frame = _frame(chart, look, top)
     return document(look, chart.title, chart.description or described(chart), [*top_parts, *_plot(chart, frame, look)])
+
+
+def _caption(chart: BurnUp, look: Look) -> str:
+    """How much is spent, too, on a phone: within its plot no number could be sure to stand on no other."""
+    return f"{quantity(_stand(chart).spent, chart.unit) if look.size.is_narrow else chart.unit} spent"
 
 
 def _known(expected: Expected | None) -> Expected | None:
@@ -101,21 +108,27 @@ def _plot(chart: BurnUp, frame: Frame, look: Look) -> Iterator[str]:
         yield from _run_out(chart, chart.expected, frame, look)
     if look.tips:
         yield from _tips(chart, frame)
-    yield from parts.names(frame, look, list(_names(chart, frame, look)))
+    shown = list(_names(chart, frame, look))
+    soon_over = _soon_over(chart, stand, frame, look, shown)
+    yield from parts.names(frame, look, shown, end=frame.right - 4 if soon_over else None)
+
+
+def _soon_over(chart: BurnUp, stand: _Stand, frame: Frame, look: Look, shown: Sequence[parts.Name]) -> bool:
+    """Whether names would lie over what was spent where they are at the left, and under all of it at the right."""
+    early = frame.x(chart.spent.starts + chart.spent.width) < frame.left + parts.longest(look, shown) + 12
+    low, high = max(each.y for each in shown), min(each.y for each in shown)
+    at_end = stand.spent if chart.expected is None else max(stand.spent, chart.expected.median)
+    return frame.y(at_end) < high - look.size.font and bool((frame.y(chart.spent.known[early]) < low + 8).any())
 
 
 def _frame(chart: BurnUp, look: Look, top: float) -> Frame:
     stand, expected = _stand(chart), chart.expected
     ahead = 0.0 if expected is None else min(expected.high, _TALLEST * max(chart.limit, stand.spent))
-    highest = max(chart.limit, stand.spent, ahead)
+    highest = max(_NAMED * chart.limit, _HEADROOM * stand.spent, _HEADROOM * ahead)
     bottom = look.size.height - look.size.font - 19.0
-    scale = Scale.reaching(_HEADROOM * highest, bottom - top)
-    beside = [each.text for each in _names(chart, None, look)]
-    room = (
-        10.0
-        if look.size.is_narrow
-        else min(max(look.size.length(each) for each in beside) + MARGIN + 8, parts.NAMED * look.size.width)
-    )
+    scale = Scale.reaching(highest, bottom - top)
+    beside = list(_names(chart, None, look))
+    room = 10.0 if look.size.is_narrow else min(parts.longest(look, beside) + MARGIN + 8, parts.NAMED * look.size.width)
     first, last = chart.span.start_at.timestamp(), chart.span.end_at.timestamp()
     return Frame(room_for(scale, look), look.size.width - room, top, bottom, first, last, scale)
 
@@ -153,6 +166,8 @@ def _spent(chart: BurnUp, stand: _Stand, frame: Frame, look: Look) -> Iterator[s
             yield path(trace(xs[:final], ys[:final]), stroke=palette.course, width=2.5, more=ROUND)
     x, y = frame.x(stand.at), frame.y(stand.spent)
     yield dot(x, y, 4.5, palette.course, palette.ground)
+    if look.size.is_narrow:
+        return
     words = number(stand.spent)
     side = "end" if x - look.size.length(words) > frame.left + 12 else ""
     yield text(
@@ -197,13 +212,14 @@ def _run_out(chart: BurnUp, expected: Expected, frame: Frame, look: Look) -> Ite
         yield dot(x, y, 5, palette.critical, palette.ground)
 
 
-def _entries(chart: BurnUp) -> Iterator[heads.Entry]:
-    yield heads.Entry("even pace", lambda look, x, y: heads.stroke(x, y, look.palette.faint, _PACE))
+def _entries(chart: BurnUp, look: Look) -> Iterator[heads.Entry]:
     expected = chart.expected
     if expected is not None:
-        yield heads.Entry("expected, 80 % of cases", _fan_sample)
+        amount = f" {_rough(expected.median)}" if look.size.is_narrow else ""
+        yield heads.Entry(f"expected{amount}, 80 % of cases", _fan_sample)
         if expected.run_out_at is not None or expected.earliest_at is not None:
             yield heads.Entry("runs out", _run_out_sample)
+    yield heads.Entry("even pace", lambda look, x, y: heads.stroke(x, y, look.palette.faint, _PACE))
     if chart.spent.open_from < len(chart.spent.starts):
         yield heads.tail()
 
@@ -226,11 +242,11 @@ def _names(chart: BurnUp, frame: Frame | None, look: Look) -> Iterator[parts.Nam
     def y(value: float) -> float:
         return 0.0 if frame is None else frame.y(value)
 
-    yield parts.Name(y(chart.limit), f"limit {number(chart.limit)}", look.palette.ink, first=True)
-    for each in chart.levels:
-        yield parts.Name(y(each.value), parts.level_name(each), look.palette.ink, first=True)
-    if chart.expected is not None:
+    yield parts.Name(y(chart.limit), f"limit {number(chart.limit)}", look.palette.ink)
+    if chart.expected is not None and not look.size.is_narrow:
         yield parts.Name(y(chart.expected.median), f"expected {_rough(chart.expected.median)}", look.palette.course)
+    for each in reversed(chart.levels):
+        yield parts.Name(y(each.value), parts.level_name(each), look.palette.ink)
 
 
 def _rough(value: float) -> str:

@@ -89,8 +89,9 @@ def _rows(look: Look, entries: list[Entry], taken: float) -> Iterator[tuple[bool
         yield True, entries
         return
     row: list[Entry] = []
+    room = look.size.width - 2 * MARGIN + _APART
     for each in entries:
-        if row and sum(one.length(look) + _APART for one in [*row, each]) > look.size.width - 2 * MARGIN:
+        if row and sum(one.length(look) + _APART for one in [*row, each]) > room:
             yield False, row
             row = []
         row.append(each)

@@ -79,7 +79,8 @@ def _plot(chart: LineChart, levels: Sequence[Level], frame: Frame, look: Look) -
     if look.tips:
         yield from _tips(chart, frame)
     yield from parts.marks(frame, look, [each for each in chart.marks if frame.holds(each.at)])
-    yield from parts.names(frame, look, list(_names(chart, levels, frame, look)))
+    shown = list(_names(chart, levels, frame, look))
+    yield from parts.names(frame, look, shown, _before_newest(frame, look, course, shown))
 
 
 def _sorted_levels(chart: LineChart) -> tuple[list[Level], list[Level]]:
@@ -138,15 +139,22 @@ def _beside(chart: LineChart, levels: Sequence[Level], look: Look) -> float:
 
 
 def _names(chart: LineChart, levels: Sequence[Level], frame: Frame, look: Look) -> Iterator[parts.Name]:
-    yield from (parts.Name(frame.y(each.value), parts.level_name(each), look.palette.ink) for each in levels)
+    """The newest value has its name where the line ends before the present, too: what came since is not known yet."""
     last = _last(chart.course)
-    if last is None or last[0] + 1 < len(chart.course.starts):
-        return
-    yield parts.Name(frame.y(last[1]), number(last[1]), look.palette.course)
-    if chart.band is not None and not look.size.is_narrow:
+    if last is not None:
+        yield parts.Name(frame.y(last[1]), number(last[1]), look.palette.course)
+    yield from (parts.Name(frame.y(each.value), parts.level_name(each), look.palette.ink) for each in levels)
+    if last is not None and chart.band is not None and not look.size.is_narrow:
         middle = (drawable(chart.band.low)[-1] + drawable(chart.band.high)[-1]) / 2
         if not np.isnan(middle):
             yield parts.Name(frame.y(middle), "usual", look.palette.faint)
+
+
+def _before_newest(frame: Frame, look: Look, course: Course, shown: Sequence[parts.Name]) -> float:
+    """Where names end within the plot: they leave the newest value's dot in sight, if there is room before it."""
+    last = _last(course)
+    end = frame.right - 4 if last is None else frame.x(float(course.points[last[0]])) - 8
+    return end if end > frame.left + parts.longest(look, shown) else frame.right - 4
 
 
 def _newest(frame: Frame, look: Look, course: Course) -> Iterator[str]:

@@ -26,6 +26,8 @@ _FEW = 31
 """Days that stand out one by one."""
 NAMED = 0.35
 """The part of the width that the names of lines take at most."""
+_FAR = 3
+"""Rows from its line at which a name would mislead."""
 _APART = 9
 """Pixels from one mark to the next: what is nearer is one."""
 SHAPES = {Kind.LATE: "l4.5 8h-9z", Kind.REVISED: "l4 4.5-4 4.5-4-4.5z"}
@@ -39,8 +41,6 @@ class Name:
     y: float
     text: str
     colour: str
-    first: bool = False
-    """At the left end, where there is no room beside the plot."""
 
 
 def runs(known: Flags) -> list[slice]:
@@ -163,16 +163,24 @@ def _sign_style(look: Look) -> str:
     return f'fill="{look.palette.ink}" stroke="{look.palette.ground}"'
 
 
-def names(frame: Frame, look: Look, shown: Sequence[Name]) -> Iterator[str]:
-    """What each line is, at its right end, none over another; within the plot where there is no room beside it."""
+def names(frame: Frame, look: Look, shown: Sequence[Name], end: float | None) -> Iterator[str]:
+    """What each line is, at its right end, none over another; within the plot where there is no room beside it.
+
+    `shown`: the most important first; where they crowd, those near a more important one are left out. `end`: where
+    they end within the plot, in pixels; None where they begin with it.
+    """
     if not look.size.is_narrow:
         for each, y in _placed(frame, look, shown, 4):
             yield text(frame.right + 10, y, _shortened(each.text, frame, look), each.colour)
         return
-    for first in (True, False):
-        for each, y in _placed(frame, look, [each for each in shown if each.first == first], -4):
-            x, anchor = (frame.left + 4, "") if first else (frame.right - 4, "end")
-            yield text(x, y, each.text, each.colour, anchor=anchor, more=halo(look))
+    x, anchor = (frame.left + 4, "") if end is None else (end, "end")
+    for each, y in _placed(frame, look, shown, -4):
+        yield text(x, y, each.text, each.colour, anchor=anchor, more=halo(look))
+
+
+def longest(look: Look, shown: Iterable[Name]) -> float:
+    """Pixels that the longest takes."""
+    return max((look.size.length(each.text) for each in shown), default=0.0)
 
 
 def _shortened(words: str, frame: Frame, look: Look) -> str:
@@ -183,13 +191,29 @@ def _shortened(words: str, frame: Frame, look: Look) -> str:
 
 def halo(look: Look) -> str:
     """Keeps a text readable over lines."""
-    return f' stroke="{look.palette.ground}" stroke-width="3" paint-order="stroke"'
+    return f' stroke="{look.palette.ground}" stroke-width="5" stroke-linejoin="round" paint-order="stroke"'
 
 
-def _placed(frame: Frame, look: Look, shown: Sequence[Name], below: float) -> Iterator[tuple[Name, float]]:
-    row, ordered = look.size.font + 2, sorted(shown, key=_height)
-    ys = _apart([each.y + below for each in ordered], row, frame.top + row - 4, frame.bottom + min(below, 2) + 2)
-    return zip(ordered, ys, strict=True)
+def _placed(frame: Frame, look: Look, shown: Sequence[Name], below: float) -> Sequence[tuple[Name, float]]:
+    row = look.size.font + 2
+    highest, lowest = frame.top + row - 4, frame.bottom + min(below, 2) + 2
+
+    def spread(some: Sequence[Name]) -> list[tuple[Name, float]]:
+        ordered = sorted(some, key=_height)
+        return list(zip(ordered, _apart([each.y + below for each in ordered], row, highest, lowest), strict=True))
+
+    found = spread(shown)
+    crowded = any(y < highest or abs(y - each.y - below) > _FAR * row for each, y in found)
+    return spread(_sparse(shown, row)) if crowded else found
+
+
+def _sparse(shown: Sequence[Name], row: float) -> list[Name]:
+    """Those that have a row to themselves, the most important first."""
+    kept: list[Name] = []
+    for each in shown:
+        if all(abs(each.y - other.y) >= row for other in kept):
+            kept.append(each)
+    return kept
 
 
 def _height(name: Name) -> float:
