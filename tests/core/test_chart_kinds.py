@@ -239,6 +239,11 @@ def test_tips_of_a_week_are_by_days_and_those_of_a_day_by_hours() -> None:
     said = tips(line_chart(one, Look()))
     assert len(said) == 48
     assert said[0] == "Fri 20 Nov, at 16:00: 1,120 credits in 1 h, usually 560 to 1,792"
+    assert [each.partition(":00: ")[0] for each in said[7:10]] == [
+        "Fri 20 Nov, at 23",
+        "Fri 20 Nov, at 24",
+        "Sat 21 Nov, at 01",
+    ]
     assert any(each.endswith("not known, usually 60 to 192") or "not known" in each for each in said)
 
 
@@ -253,6 +258,12 @@ def test_marks_that_stand_close_together_are_one() -> None:
     found = tips(line_chart(week(), SMALL))
     assert "came 9 h late, and 1 more" in found
     assert "100 became 300" in found
+
+
+def test_the_gravest_of_several_alerts_is_seen() -> None:
+    grave, mild = (Shade(NOW - timedelta(hours=3), None, each, each) for each in (Severity.CRITICAL, Severity.WARNING))
+    found = tips(line_chart(replace(week(), shades=(grave, mild)), Look()))
+    assert [each for each in found if each in list(Severity)] == ["warning", "critical"], "what comes last is on top"
 
 
 def test_a_picture_has_no_tips() -> None:

@@ -12,6 +12,7 @@ from tests.cli.office import NOW
 from tests.views.found import ACK, INCIDENT, READER, SILENCE
 from usage_watch.core.message import Severity
 from usage_watch.core.periods import Span
+from usage_watch.core.targetstate import TargetState
 from usage_watch.rules.budget import BudgetRule
 from usage_watch.views.budgets.state import Ahead, Budget, Line
 from usage_watch.views.freshness import Freshness
@@ -85,12 +86,43 @@ def test_a_budget_without_series_says_nothing() -> None:
     )
 
 
+def test_nothing_is_promised_of_a_budget_that_was_never_read() -> None:
+    unread = [replace(budget(0), feed=each) for each in (None, replace(FEED, polled_at=None))]
+    assert said(budgets=unread) == "nothing needs you; read 12 min ago"
+    assert said(budgets=[*unread, budget(5, 0.05)]).startswith("the budget should last; ")
+
+
 @pytest.mark.parametrize(
     ("word", "needed"),
     [(Word(), ["inc_1"]), (Word(ACK, known=True), []), (Word(ACK), ["inc_1"]), (Word(silence=SILENCE), [])],
 )
 def test_who_is_known_or_held_back_needs_nobody(word: Word, needed: list[str]) -> None:
     assert needs_somebody(replace(NOTHING, open=[INCIDENT], words={"inc_1": word})) == needed
+
+
+@pytest.mark.parametrize(
+    ("severity", "word", "clause"),
+    [
+        (Severity.WARNING, Word(silence=SILENCE), "nothing needs you, with 1 alert held back"),
+        (Severity.WARNING, Word(ACK, known=True, silence=SILENCE), "nothing needs you"),
+        (Severity.INFO, Word(silence=SILENCE), "nothing needs you"),
+    ],
+)
+def test_who_silences_everything_has_not_mended_it(severity: Severity, word: Word, clause: str) -> None:
+    open_ones = [replace(INCIDENT, severity=severity)]
+    assert said(open=open_ones, words={"inc_1": word}) == f"{clause}; read 12 min ago"
+
+
+@pytest.mark.parametrize("how", ["blocked_from", "failing_from", "unstated_from"])
+def test_a_channel_that_takes_nothing_is_said(how: str) -> None:
+    channels = [TargetState("screen", waiting=1), TargetState("slack", **{how: NOW})]
+    found = glance(replace(NOTHING, channels=channels), READER)
+    assert [(each.text, each.tone) for each in found][1] == ("messages to slack do not get through", Tone.CRITICAL)
+
+
+def test_a_watcher_that_cannot_work_says_so_at_last() -> None:
+    last = glance(NOTHING, READER, hindered=True)[-1]
+    assert (last.text, last.tone) == ("the watcher is in trouble", Tone.CRITICAL)
 
 
 def test_what_is_for_information_needs_nobody() -> None:
@@ -110,12 +142,14 @@ def test_alerts_are_counted_and_the_gravest_sets_the_tone() -> None:
 @pytest.mark.parametrize(
     ("feeds", "clause", "tone"),
     [
-        ([], "nothing is read yet", Tone.WARNING),
+        ([], "nothing is watched: no rule is enabled", Tone.WARNING),
+        ([replace(FEED, polled_at=None)], "nothing is read yet", Tone.WARNING),
         ([replace(FEED, polled_at=NOW)], "read just now", Tone.WELL),
         ([replace(FEED, polled_at=NOW + DAY)], "read just now", Tone.WELL),
         ([replace(FEED, overdue=True)], "read 12 min ago", Tone.WARNING),
         ([FEED, replace(FEED, stale_from=NOW)], "the source's sync seems to stand", Tone.WARNING),
-        ([replace(FEED, stale_from=NOW), replace(FEED, failures=3)], "the source cannot be read", Tone.CRITICAL),
+        ([replace(FEED, stale_from=NOW), replace(FEED, failures=3)], "1 of 2 feeds cannot be read", Tone.WARNING),
+        ([replace(FEED, stale_from=NOW, failures=1)], "the source cannot be read", Tone.CRITICAL),
     ],
 )
 def test_how_it_goes_with_the_data_comes_last(feeds: list[Freshness], clause: str, tone: Tone) -> None:

@@ -33,7 +33,7 @@ def print_freshness(feeds: Sequence[Freshness], reader: Reader) -> None:
     """A line a feed, and a sentence for each thing that is wrong."""
     heads = ("feed", "usage until", "settled until", "asked", "state")
     print_table(heads, (_row(feed, reader) for feed in feeds), "Nothing is asked for: no rule is enabled.")
-    for sentence in dict.fromkeys(complaints(feeds, reader)):
+    for sentence in complaints(feeds, reader):
         click.echo(sentence)
 
 

@@ -107,8 +107,12 @@ def state_of(feed: Freshness) -> str:
     return "overdue" if feed.overdue else "fine"
 
 
-def complaints(feeds: Iterable[Freshness], reader: Reader) -> Iterator[str]:
-    """A sentence for each thing that is wrong, and what to do."""
+def complaints(feeds: Iterable[Freshness], reader: Reader) -> list[str]:
+    """A sentence for each thing that is wrong, and what to do: once, however many feeds it is true of."""
+    return [*dict.fromkeys(_complaints(feeds, reader))]
+
+
+def _complaints(feeds: Iterable[Freshness], reader: Reader) -> Iterator[str]:
     for feed in feeds:
         if feed.overdue:
             yield (

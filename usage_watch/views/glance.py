@@ -39,9 +39,13 @@ class Clause:
     tone: Tone
 
 
-def glance(found: Standing, reader: Reader) -> list[Clause]:
-    """One sentence, clause by clause: `credits: likely over by 20k on 11 Dec; 1 alert needs you; read 12 min ago`."""
-    return [*_money(found.budgets, reader), _needed(found), _data(found.feeds, reader)]
+def glance(found: Standing, reader: Reader, *, hindered: bool = False) -> list[Clause]:
+    """One sentence, clause by clause: `credits: likely over by 20k on 11 Dec; 1 alert needs you; read 12 min ago`.
+
+    `hindered`: the watcher cannot work at all by now, with its database, say.
+    """
+    said = [*_money(found.budgets, reader), _needed(found), *_messages(found), _data(found.feeds, reader)]
+    return [*said, Clause("the watcher is in trouble", Tone.CRITICAL)] if hindered else said
 
 
 # Money
@@ -53,8 +57,9 @@ def _money(budgets: Sequence[Budget], reader: Reader) -> Iterator[Clause]:
     yield from troubles[:_NAMED]
     if len(troubles) > _NAMED:
         yield Clause(f"{quantity(len(troubles) - _NAMED, 'more budgets')} in trouble", Tone.WARNING)
-    if budgets and not troubles:
-        yield _no_trouble(budgets)
+    read = [each for each in budgets if each.feed is not None and each.feed.polled_at is not None]
+    if read and not troubles:
+        yield _no_trouble(read)
 
 
 def _no_trouble(budgets: Sequence[Budget]) -> Clause:
@@ -101,19 +106,40 @@ def needs_somebody(found: Standing) -> list[str]:
 def _needed(found: Standing) -> Clause:
     number = len(needs_somebody(found))
     if not number:
-        return Clause("nothing needs you", Tone.WELL)
+        return Clause(f"nothing needs you{_held_back(found)}", Tone.WELL)
     gravest = {each.severity for each in found.open if each.id in needs_somebody(found)}
     tone = Tone.CRITICAL if "critical" in gravest else Tone.WARNING
     return Clause("1 alert needs you" if number == 1 else f"{number:,} alerts need you", tone)
+
+
+def _held_back(found: Standing) -> str:
+    """What would need somebody, were it not silenced or muted: a silence of everything is no good news."""
+    words = (found.words.get(each.id, NOTHING) for each in found.open if each.severity != "info")
+    number = sum(not word.known and (word.silence is not None or word.mute is not None) for word in words)
+    return f", with {quantity(number, 'alerts')} held back" if number else ""
+
+
+# The messages
+
+
+def _messages(found: Standing) -> Iterator[Clause]:
+    """Whoever is not told knows nothing of it."""
+    names = [each.name for each in found.channels if each.blocked_from or each.failing_from or each.unstated_from]
+    if names:
+        yield Clause(f"messages to {', '.join(names)} do not get through", Tone.CRITICAL)
 
 
 # The data
 
 
 def _data(feeds: Sequence[Freshness], reader: Reader) -> Clause:
-    states = {state_of(each) for each in feeds}
-    if "failing" in states:
+    if not feeds:
+        return Clause("nothing is watched: no rule is enabled", Tone.WARNING)
+    states = [state_of(each) for each in feeds]
+    if (failing := states.count("failing")) == len(states):
         return Clause("the source cannot be read", Tone.CRITICAL)
+    if failing:
+        return Clause(f"{failing:,} of {len(states):,} feeds cannot be read", Tone.WARNING)
     if "stale" in states:
         return Clause("the source's sync seems to stand", Tone.WARNING)
     asked = read_at(feeds)

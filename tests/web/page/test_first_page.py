@@ -8,10 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.cli.office import NOW
-from tests.web.page.office import Office, veiled, written
+from tests.web.page.office import KEY, Office, veiled, written
+from usage_watch.config import load
 from usage_watch.core.silence import Ack
 from usage_watch.store.database import open_for_writing
 from usage_watch.store.silences import SilenceStore
+from usage_watch.vitals import Hindered, Vitals
+from usage_watch.web.answer import Asked
+from usage_watch.web.page.site import Site
 
 
 def sentence(well: Office) -> str:
@@ -61,7 +65,28 @@ def test_a_daemon_that_asks_no_more_is_seen(well: Office) -> None:
 
 def test_a_source_that_cannot_be_read_is_said_and_why(office: Office) -> None:
     assert sentence(office).endswith("; the source cannot be read.")
-    assert "failed attempt" in office.page("/").said
+    assert office.page("/").said.count("failed attempt") == 1, "of several feeds, once"
+
+
+def test_a_budget_that_nobody_has_read_promises_nothing(tmp_path: Path) -> None:
+    new = written(tmp_path, "rules: [{{id: x, kind: budget, limit: 5}}]\nstore: {{path: {store}}}\n", "")
+    open_for_writing(new.database).close()
+    assert sentence(new) == "nothing needs you; nothing is read yet."
+
+
+def test_where_no_rule_is_enabled_nothing_is_watched(tmp_path: Path) -> None:
+    text = "rules: [{{id: x, kind: budget, limit: 5, enabled: false}}]\nstore: {{path: {store}}}\n"
+    new = written(tmp_path, text, "")
+    open_for_writing(new.database).close()
+    assert sentence(new) == "nothing needs you; nothing is watched: no rule is enabled."
+    assert "1 rule, of which 1 is disabled; nothing is judged." in new.page("/rules").said
+
+
+def test_a_watcher_whose_database_stands_in_its_way_is_not_well(well: Office) -> None:
+    vitals = Vitals(NOW)
+    vitals.hindered = Hindered(NOW, "the disk is full", heard=True)
+    page = Site(well.database, load(well.rules, KEY), vitals, lambda: NOW).pages["/"](Asked("/", ""))
+    assert '; <span class="critical">the watcher is in trouble</span>.</h1>' in page.body.decode()
 
 
 def test_before_the_first_cycle_there_is_little_to_say(tmp_path: Path) -> None:

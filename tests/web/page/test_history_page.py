@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -101,12 +102,19 @@ def test_one_category_is_shown_alone_by_its_key(filled: Office) -> None:
     assert "history?dataset=connectors&since=28d" in page.links, "another dataset has no such category"
 
 
+def test_a_category_that_was_used_only_before_is_shown_without_use(filled: Office) -> None:
+    late, of = replace(filled, now=NOW + timedelta(days=60)), f"of={key_of({'Model': SONNET})}"
+    page = late.page("/history", f"since=90d&{of}")
+    [shorter] = [each for each in page.links if "since=28d" in each and of in each]
+    assert late.page("/history", shorter.partition("?")[2]).headings[0] == ("h1", f"History of credit_usage: {SONNET}")
+
+
 @pytest.mark.parametrize(
     ("query", "why"),
     [
         ("dataset=<b>x", "Nothing is stored of '<b>x'; there is credit_usage, query_volume, connectors."),
         ("since=1y", "There is no history since '1y'; it is for 28d or 90d."),
-        ("of=<b>", "credit_usage has no such category, or nothing was used of it in that time."),
+        ("of=<b>", "credit_usage has no such category."),
         (f"dataset=connectors&of={key_of({'Model': SONNET})}", "connectors has no such category"),
     ],
 )

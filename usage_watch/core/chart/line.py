@@ -214,7 +214,7 @@ def _value_tips(chart: LineChart, frame: Frame) -> Iterator[str]:
     for place, (left, right) in enumerate(pairwise([frame.left, *middles, frame.right])):
         begins_at = from_epoch(int(course.starts[place])).astimezone(chart.reader)
         ends_at = from_epoch(int(course.points[place])).astimezone(chart.reader)
-        when = times.day_name(begins_at.date()) + ("" if course.by_days else f", at {ends_at:%H:%M}")
+        when = times.day_name(begins_at.date()) + ("" if course.by_days else f", at {_end(ends_at)}")
         words = f"{when}: {_value(chart, place)}{_usual(chart, place)}{_growing(chart, place)}"
         yield tip(box(left, frame.top, right, frame.bottom), words)
 
@@ -255,5 +255,10 @@ def _day(chart: LineChart, values: Sequence[float], first: int, end: int) -> str
     (most, place), (least, _) = max(inside), min(inside)
     at_most: datetime = from_epoch(int(chart.course.points[-place])).astimezone(chart.zone)
     low, high = number(least), number(most)
-    said = f"{high} {chart.what}" if low == high else f"{low} to {high} {chart.what}, the most at {at_most:%H:%M}"
+    said = f"{high} {chart.what}" if low == high else f"{low} to {high} {chart.what}, the most at {_end(at_most)}"
     return said + _growing(chart, end - 1)
+
+
+def _end(at: datetime) -> str:
+    """The time at which a bucket ends: midnight is the end of its day, not of the one before."""
+    return f"{at:%H:%M}".replace("00:00", "24:00")

@@ -118,8 +118,8 @@ def level_name(shown: Level) -> str:
 
 
 def shades(frame: Frame, look: Look, shown: Iterable[Shade]) -> Iterator[str]:
-    """Episodes, behind all else: tinted, with an edge above that paper shows too."""
-    for each in shown:
+    """Episodes, behind all else: tinted, with an edge above that paper shows too; the gravest hide the others."""
+    for each in sorted(shown, key=lambda shade: shade.severity.weight):
         left, right = _stretch(frame, each)
         colour = look.palette.severity(each.severity)
         more = f'fill="{colour}" fill-opacity=".13"'

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from usage_watch.core.chart import Gauge, gauge, on_page
 from usage_watch.core.incident import Incident
-from usage_watch.core.units import percent, quantity
+from usage_watch.core.units import number, percent, quantity
 from usage_watch.views.answers import answerable
 from usage_watch.views.budgets.facts import facts
 from usage_watch.views.budgets.state import Budget, Line
@@ -29,7 +29,7 @@ _RULES, _OF_A_RULE = 6, 2
 """Rules that are named with what they found, and how much of each; the rest is counted."""
 _SERIES = 5
 """Lines of a budget of many."""
-_FACTS = ("In all", "Spent", "Expected", "Over limit", "Stays inside", "Forecast", "Limit")
+_FACTS = ("In all", "Spent", "Even pace", "Expected", "Over limit", "Stays inside", "Forecast", "Limit")
 """Of a budget; its page has all."""
 
 
@@ -50,7 +50,7 @@ def view(room: Room) -> Html:
 
 
 def _sentence(room: Room, found: Standing) -> Html:
-    clauses = glance(found, room.reader)
+    clauses = glance(found, room.reader, hindered=room.vitals.hindered is not None)
     said = (el("span", each.text, class_=each.tone.value) for each in clauses)
     return join([part for place, each in enumerate(said) for part in ("; " if place else "", each)], ".")
 
@@ -88,11 +88,11 @@ def _largest(budget: Budget, place: int) -> Html | None:
         (
             link("rule", _named(line), id=rule.id, series=key_of(line.labels)),
             el("span", percent(line.share), class_="critical" if line.over else None),
-            quantity(line.spent, rule.unit),
+            number(line.spent),
         )
         for line in budget.lines[:_SERIES]
     )
-    heads = (rule.for_each or "", "used", "spent")
+    heads = (rule.for_each or "", "used", rule.unit)
     return table(f"budget-{place}", heads, rows, heads[1:]) if budget.lines else None
 
 

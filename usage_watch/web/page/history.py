@@ -11,6 +11,7 @@ from usage_watch.core.chart.times import WEEKDAYS
 from usage_watch.core.plain import plain
 from usage_watch.core.units import number, percent
 from usage_watch.errors import UsageError
+from usage_watch.store.history import HistoryStore
 from usage_watch.views.freshness import complaints, fresh, state_of
 from usage_watch.views.history import axes, datasets, usage
 from usage_watch.views.times import since_at
@@ -44,7 +45,7 @@ def view(room: Room) -> Html:
     feed = _chosen(room, every)
     whole = usage(room.database, feed, since_at(span, room.now))
     split = list(axes(whole.history))
-    shown = _narrowed(room, whole, split)
+    shown = _narrowed(room, whole)
     return page(
         room,
         _title(room, shown),
@@ -79,16 +80,17 @@ def _chosen(room: Room, every: Sequence[Feed]) -> Feed:
     return found
 
 
-def _narrowed(room: Room, whole: Usage, split: Iterable[Axis]) -> Usage:
-    """Of the category that is asked for: by its key, which says of which axis it is."""
+def _narrowed(room: Room, whole: Usage) -> Usage:
+    """Of the category that is asked for, used in that time or not: by its key, which says of which axis it is."""
     key = room.asked.get("of")
     if key is None:
         return whole
-    for axis in split:
-        for part in axis.parts:
-            if key_of({axis.name: part.name}) == key:
-                return replace(whole, axis=axis.name, category=part.name)
-    raise UsageError(f"{whole.history.feed.dataset} has no such category, or nothing was used of it in that time.")
+    dataset = whole.history.feed.dataset
+    for axis, names in HistoryStore(room.database).categories(dataset).items():
+        for name in names:
+            if key_of({axis: name}) == key:
+                return replace(whole, axis=axis, category=name)
+    raise UsageError(f"{dataset} has no such category.")
 
 
 def _to(words: str, feed: Feed, span: str, chosen: bool, room: Room | None = None) -> Html:
@@ -188,10 +190,9 @@ def _category(room: Room, shown: Usage, axis: Axis, name: str, span: str) -> Htm
 def _freshness(room: Room) -> Html:
     feeds = fresh(room.config, room.database, room.now)
     heads = ("feed", "usage until", "settled until", "asked", "state")
-    wrong = dict.fromkeys(complaints(feeds, room.reader))
     return join(
         el("h2", "How fresh it is", id="fresh"),
-        *(el("p", room.veil(each), class_="warning") for each in wrong),
+        *(el("p", room.veil(each), class_="warning") for each in complaints(feeds, room.reader)),
         table("fresh", heads, _read(room, feeds)) if feeds else el("p", "Nothing is asked for: no rule is enabled."),
     )
 

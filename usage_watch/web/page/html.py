@@ -69,8 +69,8 @@ def link(page: str, words: Inside, chosen: bool = False, /, **asked: str) -> Htm
 
 
 def pairs(rows: Iterable[tuple[str, Inside]]) -> Html:
-    """Names and what they are."""
-    return el("dl", ((el("dt", name), el("dd", value)) for name, value in rows))
+    """Names and what they are; what has no name of its own goes on with the one before."""
+    return el("dl", ((el("dt", name) if name else None, el("dd", value)) for name, value in rows))
 
 
 def veiled(page: str, hide: Veil) -> str:

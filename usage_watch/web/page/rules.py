@@ -39,10 +39,12 @@ def _disabled(rule: Rule) -> bool:
 
 
 def _summed(rules: Sequence[Rule], found: Mapping[str, Sequence[Incident]]) -> str:
-    """`9 rules, of which 1 is disabled; of 3 something is open.`"""
+    """`9 rules, of which 1 is disabled; 3 have something open.`"""
     disabled, speaking = sum(map(_disabled, rules)), sum(rule.id in found for rule in rules)
     off = f", of which {disabled:,} {'is' if disabled == 1 else 'are'} disabled" if disabled else ""
-    return f"{quantity(len(rules), 'rules')}{off}; {f'something is open of {speaking:,}' if speaking else 'all quiet'}."
+    quiet = "nothing is judged" if disabled == len(rules) else "all quiet"
+    now = f"{speaking:,} {'has' if speaking == 1 else 'have'} something open" if speaking else quiet
+    return f"{quantity(len(rules), 'rules')}{off}; {now}."
 
 
 def _open(room: Room) -> Mapping[str, Sequence[Incident]]:
