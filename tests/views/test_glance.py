@@ -39,6 +39,7 @@ FEED = Freshness(
     failures=0,
     last_error=None,
 )
+READ = "usage until 15:05, read at 14:53"
 NOTHING = Standing([FEED], [], [], {}, [], [], {}, [])
 AHEAD = Ahead(120_000.0, 120_000.0, 0.97, 1e5, 1.4e5, 0.97, NOW + 15 * DAY, NOW + 19 * DAY, None, None)
 WARNING = replace(INCIDENT, id="inc_2", severity=Severity.WARNING)
@@ -63,7 +64,7 @@ def said(**changes: Any) -> str:
         ([budget(50_000, 0.05)], ["the budget should last"]),
         ([budget(50_000, 0.05), budget(9.0)], ["the budgets should last"]),
         ([budget(50_000, 0.3)], ["cycle: may run over (30 %)"]),
-        ([budget(50_000, 0.97)], ["cycle: likely over by 18,800 on Fri 11 Dec"]),
+        ([budget(50_000, 0.97)], ["cycle: likely over on Fri 11 Dec, by 18,800 at the end"]),
         ([budget(124_200)], ["cycle: over by 24,200"]),
         ([budget(124_200, title="Credits")], ["Credits: over by 24,200"]),
         ([budget(124_200, title="Credits of $series")], ["cycle: over by 24,200"]),
@@ -71,24 +72,25 @@ def said(**changes: Any) -> str:
         ([budget(50_000, more=2, for_each="member")], ["no budget is over its limit"]),
         (
             [budget(50_000, 0.97), budget(50_000, 0.3), budget(2e5, title="Pool"), budget(50_000, 0.2)],
-            ["Pool: over by 100,000", "cycle: likely over by 18,800 on Fri 11 Dec", "2 more budgets in trouble"],
+            [
+                "Pool: over by 100,000",
+                "cycle: likely over on Fri 11 Dec, by 18,800 at the end",
+                "2 more budgets in trouble",
+            ],
         ),
     ],
 )
 def test_what_becomes_of_the_money_comes_first_and_the_worst_of_that(budgets: list[Budget], money: list[str]) -> None:
-    assert said(budgets=budgets) == "; ".join([*money, "nothing needs you", "read 12 min ago"])
+    assert said(budgets=budgets) == "; ".join([*money, "nothing needs you", READ])
 
 
 def test_a_budget_without_series_says_nothing() -> None:
-    assert (
-        said(budgets=[replace(budget(5), lines=[])])
-        == "no budget is over its limit; nothing needs you; read 12 min ago"
-    )
+    assert said(budgets=[replace(budget(5), lines=[])]) == f"no budget is over its limit; nothing needs you; {READ}"
 
 
 def test_nothing_is_promised_of_a_budget_that_was_never_read() -> None:
     unread = [replace(budget(0), feed=each) for each in (None, replace(FEED, polled_at=None))]
-    assert said(budgets=unread) == "nothing needs you; read 12 min ago"
+    assert said(budgets=unread) == f"nothing needs you; {READ}"
     assert said(budgets=[*unread, budget(5, 0.05)]).startswith("the budget should last; ")
 
 
@@ -110,7 +112,7 @@ def test_who_is_known_or_held_back_needs_nobody(word: Word, needed: list[str]) -
 )
 def test_who_silences_everything_has_not_mended_it(severity: Severity, word: Word, clause: str) -> None:
     open_ones = [replace(INCIDENT, severity=severity)]
-    assert said(open=open_ones, words={"inc_1": word}) == f"{clause}; read 12 min ago"
+    assert said(open=open_ones, words={"inc_1": word}) == f"{clause}; {READ}"
 
 
 @pytest.mark.parametrize("how", ["blocked_from", "failing_from", "unstated_from"])
@@ -126,7 +128,7 @@ def test_a_watcher_that_cannot_work_says_so_at_last() -> None:
 
 
 def test_what_is_for_information_needs_nobody() -> None:
-    assert said(open=[replace(INCIDENT, severity=Severity.INFO)]) == "nothing needs you; read 12 min ago"
+    assert said(open=[replace(INCIDENT, severity=Severity.INFO)]) == f"nothing needs you; {READ}"
 
 
 def test_alerts_are_counted_and_the_gravest_sets_the_tone() -> None:
@@ -135,8 +137,8 @@ def test_alerts_are_counted_and_the_gravest_sets_the_tone() -> None:
         for found in ([], [WARNING], [WARNING, INCIDENT])
     ]
     assert tones == [Tone.WELL, Tone.WARNING, Tone.CRITICAL]
-    assert said(open=[WARNING]) == "1 alert needs you; read 12 min ago"
-    assert said(open=[WARNING, INCIDENT]) == "2 alerts need you; read 12 min ago"
+    assert said(open=[WARNING]) == f"1 alert needs you; {READ}"
+    assert said(open=[WARNING, INCIDENT]) == f"2 alerts need you; {READ}"
 
 
 @pytest.mark.parametrize(
@@ -144,9 +146,10 @@ def test_alerts_are_counted_and_the_gravest_sets_the_tone() -> None:
     [
         ([], "nothing is watched: no rule is enabled", Tone.WARNING),
         ([replace(FEED, polled_at=None)], "nothing is read yet", Tone.WARNING),
-        ([replace(FEED, polled_at=NOW)], "read just now", Tone.WELL),
-        ([replace(FEED, polled_at=NOW + DAY)], "read just now", Tone.WELL),
-        ([replace(FEED, overdue=True)], "read 12 min ago", Tone.WARNING),
+        ([replace(FEED, data_until=None)], "read at 14:53", Tone.WELL),
+        ([FEED, replace(FEED, bucket="1d", data_until=NOW - DAY)], READ, Tone.WELL),
+        ([replace(FEED, polled_at=NOW - DAY)], "usage until 15:05, read at Sat 21 Nov 15:05", Tone.WELL),
+        ([replace(FEED, overdue=True)], f"{READ} and not since", Tone.WARNING),
         ([FEED, replace(FEED, stale_from=NOW)], "the source's sync seems to stand", Tone.WARNING),
         ([replace(FEED, stale_from=NOW), replace(FEED, failures=3)], "1 of 2 feeds cannot be read", Tone.WARNING),
         ([replace(FEED, stale_from=NOW, failures=1)], "the source cannot be read", Tone.CRITICAL),

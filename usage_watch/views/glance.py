@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from usage_watch.core.units import quantity, spell_duration
+from usage_watch.core.units import quantity
 from usage_watch.rules.budget.words import chance
 from usage_watch.views.budgets.figures import day_of, how_many_over, rough
 from usage_watch.views.budgets.state import Budget, Line
@@ -40,7 +40,7 @@ class Clause:
 
 
 def glance(found: Standing, reader: Reader, *, hindered: bool = False) -> list[Clause]:
-    """One sentence, clause by clause: `credits: likely over by 20k on 11 Dec; 1 alert needs you; read 12 min ago`.
+    """One sentence, clause by clause: `credits: over by 20,000; 1 alert needs you; usage until 11:00, read at 12:48`.
 
     `hindered`: the watcher cannot work at all by now, with its database, say.
     """
@@ -89,9 +89,9 @@ def _ahead(budget: Budget, line: Line, reader: Reader) -> str:
     assert ahead is not None
     if ahead.over < _LIKELY:
         return f"may run over ({chance(ahead.over)})"
-    beyond = f" by {rough(ahead.median - line.limit)}" if ahead.median > line.limit else ""
     on = "" if ahead.run_out_at is None else f" on {day_of(ahead.run_out_at, budget, reader)}"
-    return f"likely over{beyond}{on}"
+    beyond = f", by {rough(ahead.median - line.limit)} at the end" if ahead.median > line.limit else ""
+    return f"likely over{on}{beyond}"
 
 
 # What is open
@@ -145,9 +145,14 @@ def _data(feeds: Sequence[Freshness], reader: Reader) -> Clause:
     asked = read_at(feeds)
     if asked is None:
         return Clause("nothing is read yet", Tone.WARNING)
-    minutes = timedelta(minutes=max(0, (reader.now - asked) // timedelta(minutes=1)))
-    said = f"read {spell_duration(minutes)} ago" if minutes else "read just now"
-    return Clause(said, Tone.WARNING if "overdue" in states else Tone.WELL)
+    # Never how long ago that is: a page stands open for hours.
+    said = f"{_usage_until(feeds, reader)}read at {reader.moment(asked)}"
+    return Clause(f"{said} and not since", Tone.WARNING) if "overdue" in states else Clause(said, Tone.WELL)
+
+
+def _usage_until(feeds: Sequence[Freshness], reader: Reader) -> str:
+    read = [(each.data_until, each.bucket) for each in feeds if each.data_until is not None]
+    return f"usage until {reader.last(*max(read))}, " if read else ""
 
 
 def read_at(feeds: Sequence[Freshness]) -> datetime | None:

@@ -351,7 +351,7 @@ def test_any_beginning_of_its_id_that_no_other_has_will_do(office: Office, cut: 
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("id=inc_nothing", "There is no alert 'inc_nothing'; `usage-watch alerts list"),
+        ("id=inc_nothing", "There is no alert 'inc_nothing'; usage-watch alerts list"),
         ("id=<script>", "There is no alert '<script>'"),
         ("id=inc_", "'inc_' is the beginning of 5 alerts; write more of it"),
         ("", "There is no alert ''"),

@@ -25,7 +25,7 @@ def sentence(well: Office) -> str:
 
 
 def test_one_sentence_says_how_things_stand(well: Office) -> None:
-    assert sentence(well) == "Credits of this cycle: over by 10,800; 3 alerts need you; read just now."
+    assert sentence(well) == "Credits of this cycle: over by 10,800; 3 alerts need you; usage until 14:00, read at 15:05."
 
 
 def test_each_part_of_the_page_is_there(well: Office) -> None:
@@ -59,7 +59,7 @@ def test_who_is_acknowledged_needs_nobody(well: Office, tmp_path: Path) -> None:
 
 def test_a_daemon_that_asks_no_more_is_seen(well: Office) -> None:
     late = replace(well, now=NOW + timedelta(hours=7))
-    assert sentence(late).endswith("; read 7 h ago.")
+    assert sentence(late).endswith("; usage until 14:00, read at 15:05 and not since.")
     assert "Nothing has asked since" in late.page("/").said
 
 

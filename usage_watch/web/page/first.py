@@ -18,7 +18,7 @@ from usage_watch.views.glance import glance, needs_somebody, read_at
 from usage_watch.views.incidents import began, what
 from usage_watch.views.orders import NOTHING, notes
 from usage_watch.views.standing import Standing, standing
-from usage_watch.web.page.html import Html, el, join, link, pairs
+from usage_watch.web.page.html import Html, Inside, el, join, link, pairs, sentence
 from usage_watch.web.page.incidents import severity
 from usage_watch.web.page.lately import most, week
 from usage_watch.web.page.room import Room, key_of
@@ -140,7 +140,7 @@ def _alert(room: Room, found: Standing, incident: Incident) -> Html:
     return el(
         "li",
         el("p", severity(incident), " ", link("alert", said, id=incident.id)),
-        el("p", f"{incident.rule.title}, since {began(incident, room.reader)}", class_="faint"),
+        el("p", f"{incident.rule.title}, open since {began(incident, room.reader)}", class_="faint"),
         el("p", el("code", f"usage-watch alerts ack {incident.id}"), " somebody knows", class_="answer"),
         el("p", el("code", f"usage-watch alerts expected {incident.id}"), " it was meant", class_="answer")
         if answerable(incident)
@@ -155,13 +155,13 @@ def _watcher(room: Room, found: Standing) -> Html:
     waiting = list(troubles(found.outbox, found.channels, room.reader))
     next_at = min((each.next_poll_at for each in found.feeds), default=None)
     hindered = room.vitals.hindered
-    said = [
+    said: list[tuple[str, Inside]] = [
         ("Last read", room.reader.moment(read_at(found.feeds))),
         ("Next", room.reader.moment(next_at, "nothing is asked for: no rule is enabled")),
         ("Undelivered", "; ".join(_undelivered(*each) for each in waiting) or "nothing"),
         ("Silences", f"{len(found.silences)} in force" if found.silences else "none in force"),
         *([("Mutes", ", ".join(each.name for each in found.mutes))] if found.mutes else []),
-        *(("Trouble", each) for each in complaints(found.feeds, room.reader)),
+        *(("Trouble", sentence(each)) for each in complaints(found.feeds, room.reader)),
         *([] if hindered is None else [("Trouble", f"since {room.reader.moment(hindered.since)}, {hindered.why}")]),
     ]
     return el("section", el("h2", "The watcher"), pairs(said))

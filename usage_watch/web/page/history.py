@@ -16,7 +16,7 @@ from usage_watch.views.freshness import complaints, fresh, state_of
 from usage_watch.views.history import axes, datasets, usage
 from usage_watch.views.times import since_at
 from usage_watch.web.page.choices import choices
-from usage_watch.web.page.html import Html, el, join, link
+from usage_watch.web.page.html import Html, el, join, link, sentence
 from usage_watch.web.page.room import key_of
 from usage_watch.web.page.shell import page
 from usage_watch.web.page.tables import table
@@ -192,7 +192,7 @@ def _freshness(room: Room) -> Html:
     heads = ("feed", "usage until", "settled until", "asked", "state")
     return join(
         el("h2", "How fresh it is", id="fresh"),
-        *(el("p", room.veil(each), class_="warning") for each in complaints(feeds, room.reader)),
+        *(el("p", sentence(each), class_="warning") for each in complaints(feeds, room.reader)),
         table("fresh", heads, _read(room, feeds)) if feeds else el("p", "Nothing is asked for: no rule is enabled."),
     )
 

@@ -73,6 +73,11 @@ def pairs(rows: Iterable[tuple[str, Inside]]) -> Html:
     return el("dl", ((el("dt", name) if name else None, el("dd", value)) for name, value in rows))
 
 
+def sentence(words: str) -> Html:
+    """What the terminal is told, too: a command in it stands between backticks."""
+    return join(el("code", part) if place % 2 else part for place, part in enumerate(words.split("`")))
+
+
 def veiled(page: str, hide: Veil) -> str:
     """A page of which every text is as members may be named; as text, since an address may be escaped in markup."""
     shown = _TEXT.sub(lambda found: escape(hide(unescape(found[0]))) if "@" in found[0] else found[0], page)

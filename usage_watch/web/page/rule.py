@@ -28,7 +28,7 @@ from usage_watch.views.orders import NOTHING, notes, words_of
 from usage_watch.views.rulefacts import facts
 from usage_watch.views.rulewords import watches
 from usage_watch.web.page.choices import choices
-from usage_watch.web.page.html import Html, Inside, el, link, pairs
+from usage_watch.web.page.html import Html, Inside, el, link, pairs, sentence
 from usage_watch.web.page.incidents import severity
 from usage_watch.web.page.room import Room, key_of
 from usage_watch.web.page.shell import page
@@ -53,7 +53,7 @@ def view(room: Room) -> Html:
         choice = _choice(room, rule, since)
         picture: Inside = _chart(room, choice, since)
     except NothingToDrawError as error:
-        choice, picture = None, el("p", _unseen(rule, str(error)), class_="card")
+        choice, picture = None, el("p", sentence(_unseen(rule, str(error))), class_="card")
     return page(
         room,
         called(rule),

@@ -66,7 +66,7 @@ def _now(room: Room, rule: Rule, found: Sequence[Incident]) -> Inside:
     if not found:
         return "quiet" if rule.enabled else "disabled: it is not judged"
     first = found[0]
-    words = severity(first), f" since {began(first, room.reader)}"
+    words = severity(first), f" open since {began(first, room.reader)}"
     more = f", and {len(found) - 1:,} more" if len(found) > 1 else None
     return link("alert", words, id=first.id), more
 

@@ -12,15 +12,10 @@ _PLACES = (("./", "Now"), ("alerts", "Alerts"), ("rules", "Rules"), ("history", 
 
 def page(room: Room, title: str, *inside: Inside, here: str = "", heading: Inside = None) -> Html:
     """A whole page; `here` is its place among those that are always in reach, `heading` says more than its title."""
-    return document(
-        title,
-        el("nav", el("ul", (el("li", _place(to, name, to == here)) for to, name in _PLACES)), aria_label="Pages"),
-        el("main", el("h1", heading or title), *inside, id="main"),
-        el("footer", el("p", _as_of(room))),
-    )
+    return document(title, heading or title, *inside, here=here, below=el("footer", el("p", _as_of(room))))
 
 
-def document(title: str, *inside: Inside) -> Html:
+def document(title: str, heading: Inside, *inside: Inside, here: str = "", below: Html | None = None) -> Html:
     """HTML that needs no script; one sheet of style."""
     head = el(
         "head",
@@ -32,7 +27,9 @@ def document(title: str, *inside: Inside) -> Html:
         el("link", rel="icon", href="icon.svg", type="image/svg+xml"),
     )
     skip = el("a", "Skip to content", href="#main", class_="skip")
-    return join(Html("<!doctype html>\n"), el("html", head, el("body", skip, *inside), lang="en"), Html("\n"))
+    nav = el("nav", el("ul", (el("li", _place(to, name, to == here)) for to, name in _PLACES)), aria_label="Pages")
+    main = el("main", el("h1", heading), *inside, id="main")
+    return join(Html("<!doctype html>\n"), el("html", head, el("body", skip, nav, main, below), lang="en"), Html("\n"))
 
 
 def _place(to: str, name: str, is_here: bool) -> Html:

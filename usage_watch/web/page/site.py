@@ -18,6 +18,7 @@ from usage_watch.web.answer import Answer, Asked, Pages
 
 if TYPE_CHECKING:
     from usage_watch.config import Config
+    from usage_watch.core.privacy import Veil
     from usage_watch.vitals import Vitals
     from usage_watch.web.page.html import Html
     from usage_watch.web.page.room import Room
@@ -96,26 +97,29 @@ class Site:
         return minute, self._config, self._vitals.hindered, *_written(self._database)
 
     def _answer(self, asked: Asked) -> Answer:
-        try:
-            return _sent(self._made(asked))
-        except UsageError as error:
-            return _sorry(str(error), HTTPStatus.NOT_FOUND)
-        except MachineError as error:
-            return _sorry(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
-
-    def _made(self, asked: Asked) -> str:
         from usage_watch.core.privacy import Members, veil
-        from usage_watch.store.database import open_beside
-        from usage_watch.views.times import Reader
         from usage_watch.web.page.html import veiled
-        from usage_watch.web.page.room import Room
 
         config = self._config
         hide = veil(Members.FULL if config.web == "off" else config.web.members)
-        with open_beside(self._database) as database:
-            room = Room(config, database, self._vitals, Reader(config.timezone, self._now()), hide, _asked(asked.query))
-            # Over all of it: what a picture says, too.
-            return veiled(_views()[asked.path](room), hide)
+        status, found = self._made(asked, config, hide)
+        # Over all of it: what a picture says, too.
+        return _sent(veiled(found, hide), status)
+
+    def _made(self, asked: Asked, config: Config, hide: Veil) -> tuple[HTTPStatus, Html]:
+        from usage_watch.store.database import open_beside
+        from usage_watch.views.times import Reader
+        from usage_watch.web.page.room import Room
+
+        try:
+            with open_beside(self._database) as database:
+                reader = Reader(config.timezone, self._now())
+                room = Room(config, database, self._vitals, reader, hide, _asked(asked.query))
+                return HTTPStatus.OK, _views()[asked.path](room)
+        except UsageError as error:
+            return HTTPStatus.NOT_FOUND, _sorry("There is nothing to show here", error)
+        except MachineError as error:
+            return HTTPStatus.SERVICE_UNAVAILABLE, _sorry("This cannot be shown now", error)
 
 
 def _apart() -> None:
@@ -158,18 +162,15 @@ def _written(database: Path) -> Iterator[tuple[int, int] | None]:
             yield None
 
 
-def _sent(page: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+def _sent(page: str, status: HTTPStatus) -> Answer:
     return Answer(page.encode("utf-8", "replace"), status, _CONTENT_TYPE, {"Content-Security-Policy": _POLICY})
 
 
-def _sorry(why: str, status: HTTPStatus) -> Answer:
-    from usage_watch.web.page.html import el, link
+def _sorry(title: str, error: Exception) -> Html:
+    from usage_watch.web.page.html import el, sentence
     from usage_watch.web.page.shell import document
 
-    inside = el(
-        "main", el("h1", "There is nothing to show here"), el("p", why), el("p", link("./", "To what there is"))
-    )
-    return _sent(document("Nothing to show", inside), status)
+    return document(title, title, el("p", sentence(str(error))))
 
 
 def _style(_: Asked) -> Answer:
