@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,14 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.office import NOW, on_terminal
+from tests.cli.office import NOW, RULES, on_terminal, scenario
+from usage_watch.cli.entry import run
 from usage_watch.clock import SteppedClock
+from usage_watch.simulator import DEFAULT_KEY, Revision, Runaway, SimulatorServer
+from usage_watch.store.alerts import AlertStore
+from usage_watch.store.database import open_for_reading
 
+HOUR = timedelta(hours=1)
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 INCIDENT = {
@@ -271,10 +277,54 @@ def test_what_a_rule_that_is_gone_said_is_still_shown(cli: Cli, watched: Path) -
     assert json.loads(cli("alerts", "show", id, "--json").out)["compared"] is None
 
 
+@pytest.fixture
+def taken_back(folder: Path, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """By rule, the ids of alerts that rested on two hours, which the source revised once they were told."""
+    at = NOW.replace(minute=0) - timedelta(hours=3)
+    job = Runaway("priya.nair@example.com", "claude-opus-4-8", at, 2, 9_000)
+    revised = Revision(at, NOW + timedelta(minutes=30), 0.1), Revision(at + HOUR, NOW + timedelta(minutes=30), 0.05)
+    story = replace(scenario(), runaways=(job,), revisions=revised)
+    monkeypatch.setenv("PERPLEXITY_ANALYTICS_API_KEY", DEFAULT_KEY)
+    with SimulatorServer(story, now=clock.now) as source:
+        (folder / "rules.yaml").write_text(RULES.format(source=source.base_url))
+        for _ in range(2):
+            assert run(["run", "--once"]) == 0
+            clock.step(clock.now() + HOUR)
+        with open_for_reading(folder / "usage-watch.db") as database:
+            return {each.rule.id: each.id for each in AlertStore(database).incidents(NOW - HOUR) if each.retracted}
+
+
+@pytest.mark.parametrize("rule", ["runaway", "cycle"])
+def test_what_was_taken_back_is_shown_with_the_numbers_that_were_and_are(
+    cli: Cli, taken_back: dict[str, str], rule: str
+) -> None:
+    out = cli("alerts", "show", taken_back[rule]).out
+    assert re.search("^Taken back +The source revised it: 18,000 credits turned out to be", out, re.M)
+    assert (
+        """
+How its numbers came
+12:00–13:00  revised from 9,000 to 900 credits on Sun 22 Nov 16:05
+13:00–14:00  revised from 9,000 to 450 credits on Sun 22 Nov 16:05
+"""
+        in out
+    )
+    found = json.loads(cli("alerts", "show", taken_back[rule], "--json").out)["arrivals"]
+    assert (found["late"], found["more"]) == ([], 0)
+    assert found["changed"][0] == {
+        "from": "2026-11-22T11:00:00Z",
+        "until": "2026-11-22T12:00:00Z",
+        "at": "2026-11-22T15:05:00Z",
+        "before": 9_000,
+        "after": 900,
+        "was_final": False,
+    }
+
+
 def test_explained_as_data(cli: Cli, watched: Path) -> None:
     runaway = the("runaway", listed(cli))
     found = json.loads(cli("alerts", "show", runaway["id"], "--json").out)
-    assert found.keys() == INCIDENT | {"compared", "decisions", "deliveries"}
+    assert found.keys() == INCIDENT | {"arrivals", "compared", "decisions", "deliveries"}
+    assert found["arrivals"] == {"late": [], "changed": [], "more": 0}
     compared = found["compared"]
     assert (compared["from"], compared["until"]) == (found["judged_from"], found["judged_until"])
     [models] = [each["rows"] for each in compared["axes"] if each["axis"] == "Model"]

@@ -14,7 +14,7 @@ from tests.cli.stored import OPUS, SONNET, days, hours, store
 from usage_watch.core.series import DAY, HOUR, Feed, Reading, SeriesKey, empty
 from usage_watch.store.database import open_for_reading, open_for_writing
 from usage_watch.store.history import HistoryStore
-from usage_watch.views.history import Axis, Part, Usage, axes, datasets, usage
+from usage_watch.views.history import Axis, Part, Usage, axes, datasets, members, usage, usage_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SINCE = NOW.replace(hour=0, minute=0) - timedelta(days=14)
@@ -132,3 +132,18 @@ def test_a_dataset_that_is_new_to_us_counts_units(path: Path) -> None:
     over = hours(SINCE, NOW)
     store(path, NOW, over, {"x": np.full(len(over), 5)}, dataset="a_new_one")
     assert of(path, Feed("a_new_one", HOUR)).unit == "units"
+
+
+def test_members_count_from_the_day_on_that_holds_the_time(path: Path) -> None:
+    by_day = days(SINCE, NOW)
+    ana, bo = np.full(len(by_day), 60), np.full(len(by_day), 20)
+    store(path, NOW, by_day, {"ana@example.com": ana, "bo@example.com": bo, "cy@example.com": bo * 0}, members=True)
+    with open_for_reading(path) as database:
+        since_at = NOW - timedelta(days=3)
+        [found] = members(database, "credit_usage", since_at)
+        assert found == Axis("member", [Part("ana@example.com", 180, 0.75), Part("bo@example.com", 60, 0.25)], True)
+        assert list(members(database, "connectors", since_at)) == []
+        own = usage_of(database, "credit_usage", "bo@example.com", since_at)
+        assert own.counts.tolist() == [20, 20, 20]
+        assert [key.member for key in own.history.counts] == ["bo@example.com"]
+        assert usage_of(database, "connectors", "bo@example.com", since_at).span is None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from usage_watch.core.incident import Incident
     from usage_watch.store.alerts import Attempts, Decided
+    from usage_watch.views.arrivals import Arrivals
     from usage_watch.views.orders import Word
     from usage_watch.views.story import Story
     from usage_watch.views.times import Reader
@@ -102,6 +103,7 @@ def show(session: Session, id: str, as_data: bool) -> None:
         return
     reader = Reader(config.timezone, now)
     print_facts(explained(found.incident, reader, found.word, tabled=found.compared is not None))
+    _print_arrivals(found.arrivals, reader)
     print_compared(found.compared, reader)
     _print_decisions(found.decisions, reader)
     _print_deliveries(found.attempts, reader)
@@ -156,6 +158,17 @@ def _print_acknowledged(incident: Incident, before: Word, reader: Reader) -> Non
     print_facts(facts)
 
 
+def _print_arrivals(found: Arrivals, reader: Reader) -> None:
+    """Nothing where all came as usual."""
+    from usage_watch.views.arrivals import rows
+
+    if found.shown:
+        click.echo("\nHow its numbers came")
+        print_facts(rows(found, reader))
+    if found.more:
+        click.echo(f"And {found.more:,} more.")
+
+
 def _print_decisions(decisions: Sequence[Decided], reader: Reader) -> None:
     click.echo("\nDecisions")
     rows = [
@@ -187,9 +200,35 @@ def _when(attempt: Attempts) -> datetime | None:
 def _data(found: Story) -> dict[str, Any]:
     return {
         **incident_json(found.incident, found.word),
+        "arrivals": _arrivals_json(found.arrivals),
         "compared": compared_json(found.compared),
         "decisions": [_decision_json(each) for each in found.decisions],
         "deliveries": [_delivery_json(each) for each in found.attempts],
+    }
+
+
+def _arrivals_json(found: Arrivals) -> dict[str, Any]:
+    from usage_watch.views.arrivals import Came, Changed
+
+    return {
+        "late": [
+            {"from": each.from_at, "until": each.until_at, "at": each.at, "was_zero": each.was_zero}
+            for each in found.shown
+            if isinstance(each, Came)
+        ],
+        "changed": [
+            {
+                "from": each.from_at,
+                "until": each.until_at,
+                "at": each.at,
+                "before": each.before,
+                "after": each.after,
+                "was_final": each.was_final,
+            }
+            for each in found.shown
+            if isinstance(each, Changed)
+        ],
+        "more": found.more,
     }
 
 

@@ -16,7 +16,7 @@ _COUNTS = """
 SELECT series.axis, series.category, series.member,
        group_concat((bucket.start - :first) / :width), group_concat(bucket.count)
 FROM series JOIN bucket ON bucket.series_id = series.id
-WHERE series.feed_id = :feed AND bucket.start >= :first
+WHERE series.feed_id = :feed AND series.member = coalesce(:member, series.member) AND bucket.start >= :first
 GROUP BY series.axis, series.category, series.member
 """
 """One row a series, grouped in the order of the index: grouping by id would sort every bucket.
@@ -27,8 +27,11 @@ _KNOWN_SINCE = re.compile(r'(?<!\\)": \d+')
 """The time behind a name in a JSON object: a quote that ends a text is not escaped."""
 
 
-def load(db: Database, feed_id: int, feed: Feed, since: int) -> FeedHistory:
-    """From the bucket that holds `since` (epoch seconds) to the newest that was fetched; the arrays are read-only."""
+def load(db: Database, feed_id: int, feed: Feed, since: int, member: str | None = None) -> FeedHistory:
+    """From the bucket that holds `since` (epoch seconds) to the newest that was fetched; the arrays are read-only.
+
+    `member`: only what this one used.
+    """
     first = since - since % feed.width
     rows = list(
         db.query(
@@ -48,7 +51,7 @@ def load(db: Database, feed_id: int, feed: Feed, since: int) -> FeedHistory:
     axes = _axes([row[3] for row in rows], places, len(starts))
     for array in (starts, fetched, settled, aged, *axes.values()):
         array.flags.writeable = False
-    return FeedHistory(feed, starts, fetched, settled, aged, axes, _counts(db, feed_id, feed, starts))
+    return FeedHistory(feed, starts, fetched, settled, aged, axes, _counts(db, feed_id, feed, starts, member))
 
 
 def _axes(texts: Sequence[str], places: Ints, length: int) -> Mapping[str, Flags]:
@@ -68,8 +71,9 @@ def _axes(texts: Sequence[str], places: Ints, length: int) -> Mapping[str, Flags
     return axes
 
 
-def _counts(db: Database, feed_id: int, feed: Feed, starts: Ints) -> Mapping[SeriesKey, Ints]:
-    rows = list(db.query(_COUNTS, {"feed": feed_id, "first": int(starts[0]), "width": feed.width}))
+def _counts(db: Database, feed_id: int, feed: Feed, starts: Ints, member: str | None) -> Mapping[SeriesKey, Ints]:
+    terms = {"feed": feed_id, "first": int(starts[0]), "width": feed.width, "member": member}
+    rows = list(db.query(_COUNTS, terms))
     matrix = np.zeros((len(rows), len(starts)), dtype=np.int64)
     for line, (*_, places, counts) in zip(matrix, rows, strict=True):
         line[np.fromstring(places, dtype=np.int64, sep=",")] = np.fromstring(counts, dtype=np.int64, sep=",")

@@ -64,6 +64,17 @@ class HistoryStore:
         """Each feed from the bucket that holds its time to the newest one that was fetched; empty where none was."""
         return History({feed: self._load(feed, since) for feed, since in wants.items()})
 
+    def load_member(self, feed: Feed, member: str, since: datetime) -> FeedHistory:
+        """The same of one feed and one of its members, without all others."""
+        feed_id = self._catalog.feed(feed)
+        return empty(feed) if feed_id is None else grid.load(self._db, feed_id, feed, seconds(since), member)
+
+    def used_by_member(self, feed: Feed, since: datetime) -> dict[str, int]:
+        """What each member used in all from the bucket on that holds `since`; nobody who used nothing."""
+        feed_id = self._catalog.feed(feed)
+        first = seconds(since) // feed.width * feed.width
+        return {} if feed_id is None else values.by_member(self._db, feed_id, first)
+
     def knowledge(self, wants: Mapping[Feed, datetime]) -> dict[Feed, Knowledge]:
         """All that was ever known of each feed from its time on, and since when: what `load` answered at any moment."""
         ids = {feed: self._catalog.feed(feed) for feed in wants}

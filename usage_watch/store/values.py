@@ -53,6 +53,16 @@ def totals(db: Database, feed_id: int, first: int, last: int = LATEST) -> dict[i
     return {start: total for start, total in rows if total}
 
 
+def by_member(db: Database, feed_id: int, first: int) -> dict[str, int]:
+    """What each member used in all from `first` on; nobody who used nothing."""
+    rows = db.query(
+        "SELECT member, sum(count) FROM series CROSS JOIN bucket ON series_id = series.id AND start >= ? "
+        "WHERE feed_id = ? AND axis = '' AND category = '' AND member <> '' GROUP BY member HAVING sum(count) > 0",
+        (first, feed_id),
+    )
+    return dict(rows)
+
+
 def _write_new(db: Database, rows: Iterable[tuple[SeriesKey, int, int]], ids: Mapping[Name, int], at: int) -> None:
     # The hot path of every backfill: one pass, no branch for what cannot be here, and in the order of the table.
     found = [(ids[key.axis, key.category, key.member], start, count, at) for key, start, count in rows if count]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.core.stats.axes import Comparison
+    from usage_watch.rules import Rule
     from usage_watch.store.database import Database
 
 
@@ -27,14 +28,20 @@ class Compared:
     bucket: str
 
 
+def rule_of(config: Config, incident: Incident) -> Rule | None:
+    """The rule that found it, as it is now; None where it is gone, or of another kind."""
+    rule = next((each for each in config.rules if each.id == incident.rule.id), None)
+    return None if rule is None or rule.kind != incident.rule.kind else rule
+
+
 def comparisons(config: Config, database: Database, incident: Incident) -> Compared | None:
     """By the rule as it is now; None where it is gone, where nothing is compared, or where the usual is not known."""
     from usage_watch.rules import reasons
     from usage_watch.store.history import HistoryStore
     from usage_watch.store.lookups import LookupStore
 
-    rule = next((each for each in config.rules if each.id == incident.rule.id), None)
-    if rule is None or rule.kind != incident.rule.kind:
+    rule = rule_of(config, incident)
+    if rule is None:
         return None
     lookup = next(iter(LookupStore(database).of([incident.id])), None)
     history = HistoryStore(database).load(reasons.wants(rule, incident, lookup))

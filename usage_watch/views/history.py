@@ -12,10 +12,12 @@ import numpy as np
 
 from usage_watch.core.chart import Course, hours_of_week
 from usage_watch.core.datasets import DATASETS
-from usage_watch.core.series import EVERYONE, HOUR, Feed, FeedHistory, Flags, Floats, SeriesKey
+from usage_watch.core.selection import MEMBER
+from usage_watch.core.series import DAY, EACH_MEMBER, EVERYONE, HOUR, Feed, FeedHistory, Flags, Floats, SeriesKey
 from usage_watch.core.stats.axes import splits
 from usage_watch.core.units import from_epoch
 from usage_watch.store.database import Database
+from usage_watch.store.hindsight import series
 from usage_watch.store.history import HistoryStore
 
 _WEEK = 7
@@ -44,11 +46,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class Usage:
-    """Everyone's usage of one dataset, or one category's of it."""
+    """Everyone's usage of one dataset, or one category's or one member's of it."""
 
     history: FeedHistory
     axis: str | None = None
     category: str | None = None
+    member: str | None = None
 
     @property
     def hourly(self) -> bool:
@@ -78,7 +81,7 @@ class Usage:
     @cached_property
     def counts(self) -> Floats:
         """Bucket by bucket; 0 where not known. Shape (n,)."""
-        key = SeriesKey(self.history.feed, self.axis, self.category)
+        key = SeriesKey(self.history.feed, self.axis, self.category, self.member)
         found: Floats = self.history.of(key).astype(np.float64)
         return found
 
@@ -134,4 +137,32 @@ def axes(history: FeedHistory) -> Iterator[Axis]:
         sums = {key.category: int(counts[known].sum()) for key, counts in history.counts.items() if key.axis == name}
         parts = [Part(category, used, used / whole) for category, used in sums.items() if category and used and whole]
         if parts:
-            yield Axis(name, sorted(parts, key=lambda each: (-each.used, each.name)), name in exclusive)
+            yield Axis(name, sorted(parts, key=_largest), name in exclusive)
+
+
+def members(database: Database, dataset: str, since_at: datetime) -> Iterator[Axis]:
+    """Everybody who used it on the source's UTC days since then, as an axis; nothing where no such days are stored."""
+    used = HistoryStore(database).used_by_member(_each_member(dataset), since_at)
+    whole = sum(used.values())
+    parts = [Part(name, count, count / whole) for name, count in used.items()]
+    if parts:
+        yield Axis(MEMBER, sorted(parts, key=_largest), adds_up=True)
+
+
+def known_members(database: Database, dataset: str) -> set[str]:
+    """Everybody whose days are stored of it."""
+    return {key.member for key in series(database, _each_member(dataset)) if key.member and key.axis is None}
+
+
+def usage_of(database: Database, dataset: str, member: str, since_at: datetime) -> Usage:
+    """One member's days since then."""
+    history = HistoryStore(database).load_member(_each_member(dataset), member, since_at)
+    return Usage(history, member=member)
+
+
+def _each_member(dataset: str) -> Feed:
+    return Feed(dataset, DAY, EACH_MEMBER)
+
+
+def _largest(part: Part) -> tuple[int, str]:
+    return -part.used, part.name

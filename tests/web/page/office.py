@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -139,11 +140,15 @@ class Office:
     database: Path
     now: datetime = NOW
 
+    @cached_property
+    def site(self) -> Site:
+        """Of one daemon."""
+        return Site(self.database, load(self.rules, KEY), Vitals(self.now), lambda: self.now)
+
     def answer(self, path: str, query: str = "") -> tuple[int, str]:
         """What a browser gets: status and text."""
-        found = Site(self.database, load(self.rules, KEY), Vitals(self.now), lambda: self.now).pages[path](
-            Asked(path, query)
-        )
+        self.site.heed(load(self.rules, KEY))
+        found = self.site.pages[path](Asked(path, query))
         return found.status, found.body.decode()
 
     def page(self, path: str, query: str = "") -> Markup:

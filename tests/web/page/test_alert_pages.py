@@ -16,10 +16,13 @@ from usage_watch.cli.entry import run
 from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.core.incident import Incident
 from usage_watch.core.lessons import Answer, AnswerKind
+from usage_watch.core.series import Feed, Reading, SeriesKey
 from usage_watch.core.silence import Ack, Matcher, Operator, Silence
+from usage_watch.core.units import to_epoch
 from usage_watch.store.alerts import AlertStore
 from usage_watch.store.answers import AnswerStore
 from usage_watch.store.database import open_for_writing
+from usage_watch.store.history import HistoryStore
 from usage_watch.store.silences import SilenceStore
 from usage_watch.web.page.room import key_of
 
@@ -318,6 +321,31 @@ def test_who_and_what_it_comes_from_is_a_table_an_axis(office: Office) -> None:
     said = office.alert("runaway").said
     assert "Who and what it comes from 11:00–14:00 against the 4 weeks before." in said
     assert "By Model Model used usual change of the rise claude-opus-4-8 18,000 0 +18,000 100 %" in said
+
+
+def test_which_of_its_numbers_came_late_or_were_changed_is_said(office: Office, tmp_path: Path) -> None:
+    assert "How its numbers came" not in office.alert("runaway").said
+    mine = office.copy(tmp_path)
+    one, feed = mine.one("runaway"), Feed("credit_usage", 3600)
+    start = to_epoch(one.evidence.from_at)
+    with open_for_writing(mine.database) as database:
+        rows = [(SeriesKey(feed), start, 4_120), (SeriesKey(feed), start + 3_600, 5_900)]
+        HistoryStore(database).save(Reading(feed, (), (start, start + 3_600), tuple(rows)), mine.now + HOUR)
+    said = mine.alert("runaway").said.partition("How its numbers came ")[2].partition(" Who and what")[0]
+    assert said == (
+        "11:00–12:00 came 7 h 5 min after its end 12:00–13:00 revised from 9,000 to 5,900 credits on Sun 22 Nov 19:05"
+    )
+
+
+def test_of_very_many_that_were_changed_the_rest_is_counted(office: Office, tmp_path: Path) -> None:
+    mine = office.copy(tmp_path)
+    one, feed = mine.one("cycle", part="levels"), Feed("credit_usage", 3600)
+    last = to_epoch(one.evidence.until_at)
+    starts = tuple(range(last - 50 * 7_200, last, 7_200))[:25]
+    with open_for_writing(mine.database) as database:
+        rows = tuple((SeriesKey(feed), start, 50) for start in starts)
+        HistoryStore(database).save(Reading(feed, (), starts, rows), mine.now + HOUR)
+    assert "And 5 more." in mine.page("/alert", f"id={one.id}").said
 
 
 def test_the_watchers_own_alert_has_its_page_too(office: Office) -> None:

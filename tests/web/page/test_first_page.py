@@ -25,7 +25,9 @@ def sentence(well: Office) -> str:
 
 
 def test_one_sentence_says_how_things_stand(well: Office) -> None:
-    assert sentence(well) == "Credits of this cycle: over by 10,800; 3 alerts need you; usage until 14:00, read at 15:05."
+    assert (
+        sentence(well) == "Credits of this cycle: over by 10,800; 3 alerts need you; usage until 14:00, read at 15:05."
+    )
 
 
 def test_each_part_of_the_page_is_there(well: Office) -> None:

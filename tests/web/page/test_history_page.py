@@ -109,6 +109,86 @@ def test_a_category_that_was_used_only_before_is_shown_without_use(filled: Offic
     assert late.page("/history", shorter.partition("?")[2]).headings[0] == ("h1", f"History of credit_usage: {SONNET}")
 
 
+@pytest.fixture
+def peopled(filled: Office) -> Office:
+    """The same, and the days of members."""
+    by_day = days(SINCE, NOW)
+    used = {ODD: np.full(len(by_day), 300), "bo@example.com": np.full(len(by_day), 90), "cy@example.com": by_day * 0}
+    store(filled.database, NOW, by_day, used, members=True)
+    return filled
+
+
+def test_members_are_listed_by_their_days_where_these_are_stored(peopled: Office) -> None:
+    page = peopled.page("/history")
+    assert [words for _, words in page.headings][2:4] == ["By Model", "By member"]
+    note = "By the source's UTC days; all is what members used on them."
+    assert f"By member {note} member credits of all {ODD} 8,400 77 % bo@example.com 2,520 23 % How" in page.said
+    assert "By member" not in peopled.page("/history", "dataset=connectors").said
+
+
+def test_a_members_own_days_are_shown_by_the_key(peopled: Office) -> None:
+    link = f"history?dataset=credit_usage&since=90d&of={key_of({'member': 'bo@example.com'})}"
+    assert link in peopled.page("/history", "since=90d").links
+    page = peopled.page("/history", link.partition("?")[2])
+    assert [words for _, words in page.headings][:5] == [
+        "History of credit_usage: bo@example.com",
+        "Days: credits a day",
+        "Weekdays: credits a day",
+        "By Model",
+        "By member",
+    ]
+    assert "Only of this member. All of credit_usage" in page.said
+    assert "Members are read by days only, which are the source's UTC days." in page.said
+    assert "Mon: 90 credits a day" in page.text
+    assert "390" not in page.text, "and of nobody else"
+    assert page.current == ["history", "history?dataset=credit_usage&since=90d", link, link]
+
+
+@pytest.mark.parametrize("how", ["initials", "hidden"])
+def test_who_a_veiled_member_is_cannot_be_found_out_by_a_key(peopled: Office, how: str) -> None:
+    """Who knows an address can make its key, and would see whose days these are."""
+    office, key = veiled(peopled, how), key_of({"member": "bo@example.com"})
+    page = office.page("/history")
+    assert f"{'B.' if how == 'initials' else 'a member'} 2,520 23 %" in page.said
+    assert key not in page.text
+    for trace in ("@", "%40", "d&#x27;arc", "jean"):
+        assert trace not in page.text
+    unknown = office.sorry("/history", "of=0123456789ab")
+    assert office.sorry("/history", f"of={key}") == unknown, "as if there were nobody of that name"
+
+
+@pytest.mark.parametrize("how", ["initials", "hidden"])
+def test_the_days_of_a_veiled_member_are_a_link_away(peopled: Office, how: str) -> None:
+    office = veiled(peopled, how)
+    known = peopled.page("/history", "since=90d").links
+    own = [each for each in office.page("/history", "since=90d").links if "&of=" in each and each not in known]
+    assert own
+    for link in own:
+        assert "@" not in office.page("/history", link.partition("?")[2]).text
+
+
+def test_of_many_members_the_largest_are_listed(empty: Office) -> None:
+    over, by_day = hours(LATELY, NOW), days(LATELY, NOW)
+    store(empty.database, NOW, over, {OPUS: np.full(len(over), 9)})
+    store(
+        empty.database, NOW, by_day, {f"m{n:02}@example.com": np.full(len(by_day), n) for n in range(30)}, members=True
+    )
+    said = empty.page("/history").said.partition("By member")[2]
+    assert "m29@example.com " in said
+    assert "m10@example.com " in said
+    assert "m09@" not in said
+    assert "And 9 more." in said
+    smallest = empty.page("/history", f"of={key_of({'member': 'm01@example.com'})}")
+    assert smallest.headings[0][1] == "History of credit_usage: m01@example.com"
+
+
+def test_a_member_who_used_it_only_before_is_shown_without_use(peopled: Office) -> None:
+    later = replace(peopled, now=NOW + timedelta(days=60))
+    page = later.page("/history", f"since=90d&of={key_of({'member': 'bo@example.com'})}")
+    [shorter] = [each for each in page.links if "since=28d" in each and "of=" in each and each not in page.current]
+    assert later.page("/history", shorter.partition("?")[2]).headings[0][1].endswith(": bo@example.com")
+
+
 @pytest.mark.parametrize(
     ("query", "why"),
     [
@@ -176,8 +256,10 @@ def test_members_are_veiled(empty: Office) -> None:
     empty.rules.write_text(f"{text}  - {{id: hers, kind: threshold, where: {{member: ana@example.com}}, above: 5}}\n")
     pages = [("/history", ""), ("/history", f"of={key_of({f'by {ODD}': f'of {ODD}'})}")]
     assert all("d&#x27;arc" in empty.answer(*each)[1] for each in pages)
-    for each in pages:
-        text = veiled(empty).answer(*each)[1]
+    hidden = veiled(empty)
+    [to] = {each for each in hidden.page("/history").links if "&of=" in each}
+    for each in ("/history", ""), ("/history", to.partition("?")[2]):
+        text = hidden.answer(*each)[1]
         assert "of D.A.J." in text
         assert "credit_usage 1h A." in text
         for trace in ("@", "%40", "d&#x27;arc", "jean"):

@@ -75,6 +75,7 @@ class World:
 
     folder: Path
     _configs: dict[str, Config] = field(default_factory=dict)
+    _sites: dict[str, Site] = field(default_factory=dict)
 
     def config(self, members: str = "full", source: str = "http://localhost:1/") -> Config:
         if members in self._configs:
@@ -87,8 +88,10 @@ class World:
         return self._configs[members]
 
     def answer(self, path: str, query: str = "", members: str = "full") -> Answer:
-        site = Site(self.folder / "usage-watch.db", self.config(members), Vitals(NOW), lambda: NOW)
-        return site.pages[path](Asked(path, query))
+        if members not in self._sites:
+            made = Site(self.folder / "usage-watch.db", self.config(members), Vitals(NOW), lambda: NOW)
+            self._sites[members] = made
+        return self._sites[members].pages[path](Asked(path, query))
 
     def page(self, path: str, query: str = "", members: str = "full") -> str:
         answer = self.answer(path, query, members)

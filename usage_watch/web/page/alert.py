@@ -10,6 +10,7 @@ from usage_watch.core.chart import chart, on_page
 from usage_watch.core.entry import WHY
 from usage_watch.core.plain import plain
 from usage_watch.core.units import number
+from usage_watch.views import arrivals
 from usage_watch.views.comparing import by_share, heads, rows
 from usage_watch.views.incidents import explained, what
 from usage_watch.views.orders import notes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from usage_watch.core.incident import Incident
     from usage_watch.core.message import Drawn, RuleName
     from usage_watch.store.alerts import Attempts, Decided
+    from usage_watch.views.arrivals import Arrivals
     from usage_watch.views.because import Compared
     from usage_watch.views.story import Story
     from usage_watch.web.page.room import Room
@@ -46,6 +48,7 @@ def view(room: Room) -> Html:
         _picture(room, found),
         todo(room, found.incident, found.word),
         _facts(room, found),
+        _arrivals(room, found.arrivals),
         _comparisons(room, found.compared),
         _decisions(room, found.decisions),
         _deliveries(room, found.attempts),
@@ -119,6 +122,17 @@ def _said_elsewhere(room: Room, incident: Incident) -> set[tuple[str, str]]:
 
 def _kind(rule: RuleName) -> str:
     return f" ({rule.kind})" if rule.title == rule.id else f" ({rule.kind}): {rule.title}"
+
+
+def _arrivals(room: Room, found: Arrivals) -> Html | None:
+    """Nothing where all came as usual."""
+    if not found.shown:
+        return None
+    return join(
+        el("h2", "How its numbers came"),
+        pairs(arrivals.rows(found, room.reader)),
+        el("p", f"And {found.more:,} more.", class_="faint") if found.more else None,
+    )
 
 
 def _comparisons(room: Room, compared: Compared | None) -> Html | None:

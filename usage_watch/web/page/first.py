@@ -21,7 +21,7 @@ from usage_watch.views.standing import Standing, standing
 from usage_watch.web.page.html import Html, Inside, el, join, link, pairs, sentence
 from usage_watch.web.page.incidents import severity
 from usage_watch.web.page.lately import most, week
-from usage_watch.web.page.room import Room, key_of
+from usage_watch.web.page.room import Room
 from usage_watch.web.page.shell import page
 from usage_watch.web.page.tables import table
 
@@ -66,7 +66,7 @@ def _budget(room: Room, budget: Budget, place: int) -> Html:
         el("h2", link("rule", called(budget.rule), id=budget.rule.id), id=f"budget-{place}"),
         None if alone is None else _gauge(room, budget, alone, f"b{place}"),
         pairs(said),
-        _largest(budget, place) if alone is None else None,
+        _largest(room, budget, place) if alone is None else None,
     )
 
 
@@ -82,11 +82,11 @@ def _gauge(room: Room, budget: Budget, line: Line, key: str) -> Html:
     return join(Html(gauge(drawn, look)) for look in on_page(key))
 
 
-def _largest(budget: Budget, place: int) -> Html | None:
+def _largest(room: Room, budget: Budget, place: int) -> Html | None:
     rule = budget.rule
     rows = (
         (
-            link("rule", _named(line), id=rule.id, series=key_of(line.labels)),
+            link("rule", _named(line), id=rule.id, series=room.key_of(line.labels)),
             el("span", percent(line.share), class_="critical" if line.over else None),
             number(line.spent),
         )

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 from usage_watch.core.chart import Bar, Bars, HeatMap, LineChart, bars, heat_map, line_chart, on_page
 from usage_watch.core.chart.times import WEEKDAYS
 from usage_watch.core.plain import plain
+from usage_watch.core.selection import MEMBER
 from usage_watch.core.units import number, percent
 from usage_watch.errors import UsageError
 from usage_watch.store.history import HistoryStore
 from usage_watch.views.freshness import complaints, fresh, state_of
-from usage_watch.views.history import axes, datasets, usage
+from usage_watch.views.history import axes, datasets, known_members, members, usage, usage_of
 from usage_watch.views.times import since_at
 from usage_watch.web.page.choices import choices
 from usage_watch.web.page.html import Html, el, join, link, sentence
-from usage_watch.web.page.room import key_of
 from usage_watch.web.page.shell import page
 from usage_watch.web.page.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from usage_watch.core.chart import Look
     from usage_watch.core.series import Feed
@@ -42,10 +43,10 @@ def view(room: Room) -> Html:
     every, span = datasets(room.database), _span(room)
     if not every:
         return page(room, "History", el("p", "Nothing is stored yet."), _freshness(room), here="history")
-    feed = _chosen(room, every)
-    whole = usage(room.database, feed, since_at(span, room.now))
-    split = list(axes(whole.history))
-    shown = _narrowed(room, whole)
+    feed, since = _chosen(room, every), since_at(span, room.now)
+    whole = usage(room.database, feed, since)
+    split = [*axes(whole.history), *members(room.database, feed.dataset, since)]
+    shown = _narrowed(room, whole, since)
     return page(
         room,
         _title(room, shown),
@@ -80,16 +81,18 @@ def _chosen(room: Room, every: Sequence[Feed]) -> Feed:
     return found
 
 
-def _narrowed(room: Room, whole: Usage) -> Usage:
-    """Of the category that is asked for, used in that time or not: by its key, which says of which axis it is."""
-    key = room.asked.get("of")
+def _narrowed(room: Room, whole: Usage, since: datetime) -> Usage:
+    """Of the category or member that is asked for, used in that time or not: by its key, which says of which axis."""
+    key, dataset = room.asked.get("of"), whole.history.feed.dataset
     if key is None:
         return whole
-    dataset = whole.history.feed.dataset
     for axis, names in HistoryStore(room.database).categories(dataset).items():
         for name in names:
-            if key_of({axis: name}) == key:
+            if room.key_of({axis: name}) == key:
                 return replace(whole, axis=axis, category=name)
+    for name in known_members(room.database, dataset):
+        if room.key_of({MEMBER: name}) == key:
+            return usage_of(room.database, dataset, name, since)
     raise UsageError(f"{dataset} has no such category.")
 
 
@@ -100,17 +103,24 @@ def _to(words: str, feed: Feed, span: str, chosen: bool, room: Room | None = Non
 
 
 def _title(room: Room, shown: Usage) -> str:
-    name = shown.history.feed.dataset
-    return f"History of {name}" if shown.category is None else f"History of {name}: {_said(room, shown.category)}"
+    name, of = shown.history.feed.dataset, _of(shown)
+    return f"History of {name}" if of is None else f"History of {name}: {_said(room, of[1])}"
 
 
 def _only(room: Room, shown: Usage, span: str) -> Html | None:
     """Of what it is, and the way back."""
-    if shown.axis is None:
+    name, of = shown.history.feed.dataset, _of(shown)
+    if of is None:
         return None
-    name = shown.history.feed.dataset
     back = link("history", f"All of {name}", dataset=name, since=span)
-    return el("p", f"Only of this {_said(room, shown.axis)}. ", back)
+    return el("p", f"Only of this {_said(room, of[0])}. ", back)
+
+
+def _of(shown: Usage) -> tuple[str, str] | None:
+    """Its axis and category, a member's too; None of all."""
+    if shown.member is not None:
+        return MEMBER, shown.member
+    return None if shown.axis is None or shown.category is None else (shown.axis, shown.category)
 
 
 def _said(room: Room, name: str) -> str:
@@ -138,12 +148,13 @@ def _hours(room: Room, shown: Usage) -> Html:
 
 def _days(room: Room, shown: Usage) -> Html:
     what, name = f"{shown.unit} a day", _title(room, shown)
+    read = "It is read" if shown.member is None else "Members are read"
     line = LineChart(name, what, shown.course(), room.reader.zone)
     means = zip(WEEKDAYS, shown.weekdays(), strict=True)
     week = Bars(f"{name}: weekdays", what, [Bar(day, mean) for day, mean in means if mean is not None])
     return join(
         el("h2", f"Days: {what}"),
-        el("p", "It is read by days only, which are the source's UTC days.", class_="faint"),
+        el("p", f"{read} by days only, which are the source's UTC days.", class_="faint"),
         _figure("days", lambda look: line_chart(line, look)),
         el("h2", f"Weekdays: {what}"),
         el("p", f"The mean of each weekday, {_over(room, shown)}.", class_="faint"),
@@ -167,21 +178,28 @@ def _over(room: Room, shown: Usage) -> str:
 def _axis(room: Room, shown: Usage, axis: Axis, place: int, span: str) -> Html:
     id = f"axis-{place}"
     rows = (
-        (_category(room, shown, axis, each.name, span), number(each.used), percent(each.share)) for each in axis.parts
+        (_category(room, shown, axis, each.name, span), number(each.used), percent(each.share))
+        for each in axis.parts[:_SHOWN]
     )
     more = len(axis.parts) - _SHOWN
     return join(
         el("h2", f"By {room.veil(axis.name)}", id=id),
-        None if axis.adds_up else el("p", "These overlap, and do not add up to the whole.", class_="faint"),
-        table(id, (_said(room, axis.name), shown.unit, "of all"), [*rows][:_SHOWN], (shown.unit, "of all")),
+        _counted(axis),
+        table(id, (_said(room, axis.name), shown.unit, "of all"), rows, (shown.unit, "of all")),
         el("p", f"And {more:,} more.", class_="faint") if more > 0 else None,
     )
 
 
+def _counted(axis: Axis) -> Html | None:
+    """What its numbers are of, where that is not plain."""
+    if axis.name == MEMBER:
+        return el("p", "By the source's UTC days; all is what members used on them.", class_="faint")
+    return None if axis.adds_up else el("p", "These overlap, and do not add up to the whole.", class_="faint")
+
+
 def _category(room: Room, shown: Usage, axis: Axis, name: str, span: str) -> Html:
-    asked = {"dataset": shown.history.feed.dataset, "since": span, "of": key_of({axis.name: name})}
-    chosen = (shown.axis, shown.category) == (axis.name, name)
-    return link("history", _said(room, name) or "(blank)", chosen, **asked)
+    asked = {"dataset": shown.history.feed.dataset, "since": span, "of": room.key_of({axis.name: name})}
+    return link("history", _said(room, name) or "(blank)", _of(shown) == (axis.name, name), **asked)
 
 
 # ---- how fresh -------------------------------------------------------------------------------------------------------

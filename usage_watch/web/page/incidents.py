@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from usage_watch.views.incidents import began, ended, is_open
 from usage_watch.web.page.html import Html, Inside, el, link
-from usage_watch.web.page.room import key_of
 
 if TYPE_CHECKING:
     from usage_watch.core.incident import Incident
@@ -36,5 +35,5 @@ def rule_link(room: Room, incident: Incident, words: str | None = None) -> Insid
     id = incident.rule.id
     if id not in {each.id for each in room.config.rules}:
         return words or id
-    series = {"series": key_of(incident.labels)} if incident.labels else {}
+    series = {"series": room.key_of(incident.labels)} if incident.labels else {}
     return link("rule", words or id, id=id, **series)

@@ -30,13 +30,24 @@ class Room:
     """What to do with members' names. All of a page goes through it at last; what is cut or copied has to before."""
     asked: Mapping[str, str]
     """What stands behind the question mark, each name once."""
+    salt: bytes
+    """Known to this daemon alone."""
 
     @property
     def now(self) -> datetime:
         """The time."""
         return self.reader.now
 
+    def key_of(self, labels: Mapping[str, str]) -> str:
+        """A series in a link: addresses have no place in one, and in the logs of proxies.
 
-def key_of(labels: Mapping[str, str]) -> str:
-    """A series in a link: addresses have no place in one, and in the logs of proxies."""
-    return hashlib.sha256(json.dumps(sorted(labels.items())).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        Of a member who is hidden nobody can make it from the address; all other links outlast a restart.
+        """
+        named = " ".join(labels.values())
+        return key_of(labels, b"" if self.veil(named) == named else self.salt)
+
+
+def key_of(labels: Mapping[str, str], salt: bytes = b"") -> str:
+    """The same for the same series and salt."""
+    written = json.dumps(sorted(labels.items())).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(written, key=salt, digest_size=6).hexdigest()

@@ -30,7 +30,7 @@ from usage_watch.views.rulewords import watches
 from usage_watch.web.page.choices import choices
 from usage_watch.web.page.html import Html, Inside, el, link, pairs, sentence
 from usage_watch.web.page.incidents import severity
-from usage_watch.web.page.room import Room, key_of
+from usage_watch.web.page.room import Room
 from usage_watch.web.page.shell import page
 from usage_watch.web.page.tables import table
 from usage_watch.web.page.todo import TO_DO, runbook
@@ -91,14 +91,16 @@ def _choice(room: Room, rule: Rule, since: str) -> Choice:
     key = room.asked.get("series")
     if key is None:
         return choice
-    labels = next((each for each in choice.every if key_of(each) == key), None)
+    labels = next((each for each in choice.every if room.key_of(each) == key), None)
     if labels is None:
         raise UsageError(f"{rule.id} has no such series in that time; its page shows those that it has.")
     return replace(choice, labels=labels)
 
 
-def _to(rule: Rule, labels: Mapping[str, str] | None, since: str, words: Inside, *, here: bool = False) -> Html:
-    series = {"series": key_of(labels)} if labels else {}
+def _to(
+    room: Room, rule: Rule, labels: Mapping[str, str] | None, since: str, words: Inside, *, here: bool = False
+) -> Html:
+    series = {"series": room.key_of(labels)} if labels else {}
     return link("rule", words, here, id=rule.id, **series, **({} if since == _USUAL else {"since": since}))
 
 
@@ -116,7 +118,7 @@ def _chart(room: Room, choice: Choice, since: str) -> Html:
     return el(
         "section",
         el("h2", _headed(room, choice, since)),
-        None if in_period(choice.rule) else _spans(choice, since),
+        None if in_period(choice.rule) else _spans(room, choice, since),
         el("figure", *pictures, class_="picture"),
         _marked(marked) if marked else None,
         _budget(room, choice),
@@ -137,10 +139,11 @@ def _headed(room: Room, choice: Choice, since: str) -> str:
     return f"{_named(room, choice.labels)}: {when[:1].lower()}{when[1:]}" if choice.labels else when
 
 
-def _spans(choice: Choice, since: str) -> Html:
+def _spans(room: Room, choice: Choice, since: str) -> Html:
     labels = choice.labels if choice.labels != choice.every[0] else None
     links = (
-        _to(choice.rule, labels, each, f"{length.days} days", here=each == since) for each, length in _SPANS.items()
+        _to(room, choice.rule, labels, each, f"{length.days} days", here=each == since)
+        for each, length in _SPANS.items()
     )
     return choices("Time shown", links)
 
@@ -183,7 +186,7 @@ def _alerts(room: Room, rule: Rule, choice: Choice | None, since: str) -> Html:
         el("h2", head, id="alerts"),
         table("alerts", _HEADS, _rows(room, found[:_ALERTS])) if found else el("p", "None.", class_="faint"),
         el("p", rest, class_="faint") if rest else None,
-        None if labels is None else el("p", _to(rule, None, since, f"All {len(every):,} of the rule")),
+        None if labels is None else el("p", _to(room, rule, None, since, f"All {len(every):,} of the rule")),
     )
 
 
@@ -205,7 +208,9 @@ def _others(room: Room, choice: Choice, since: str) -> Html | None:
     shown = [*choice.every[:_SERIES]]
     if choice.labels not in shown:
         shown.append(choice.labels)
-    links = (el("li", _to(choice.rule, each, since, _named(room, each), here=each == choice.labels)) for each in shown)
+    links = (
+        el("li", _to(room, choice.rule, each, since, _named(room, each), here=each == choice.labels)) for each in shown
+    )
     rest = len(choice.every) - len(shown)
     more = el("p", f"And {rest:,} more, which are smaller.", class_="faint") if rest else None
     head = el("h2", f"Its series by {choice.rule.for_each}, the largest first")

@@ -9,6 +9,7 @@ from contextvars import Context
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
+from secrets import token_bytes
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -47,6 +48,7 @@ class Site:
         self._database, self._config, self._vitals, self._now = database, config, vitals, now
         self._kept: OrderedDict[Asked, _Kept] = OrderedDict()
         self._shelf, self._making = Lock(), Lock()
+        self._salt = token_bytes(16)
         self._context = Context()
         """What was worked out for pages before; what the cycles remember is theirs alone."""
         self._context.run(_apart)
@@ -114,7 +116,7 @@ class Site:
         try:
             with open_beside(self._database) as database:
                 reader = Reader(config.timezone, self._now())
-                room = Room(config, database, self._vitals, reader, hide, _asked(asked.query))
+                room = Room(config, database, self._vitals, reader, hide, _asked(asked.query), self._salt)
                 return HTTPStatus.OK, _views()[asked.path](room)
         except UsageError as error:
             return HTTPStatus.NOT_FOUND, _sorry("There is nothing to show here", error)
