@@ -120,6 +120,17 @@ def test_categories_come_the_largest_first_with_their_part_of_all_and_without_th
     assert found == Axis("Model", [Part(OPUS, 2 * n, 0.5), Part("a", n, 0.25), Part("b", n, 0.25)], adds_up=True)
 
 
+def test_what_no_category_explains_is_the_rest_of_all(path: Path) -> None:
+    over = hours(SINCE, NOW)
+    store(path, NOW, over, {OPUS: np.full(len(over), 2)})
+    with open_for_writing(path) as database:
+        first, of_opus = int(over[0]), SeriesKey(CREDITS, "Model", OPUS)
+        rows = (SeriesKey(CREDITS), first, 2 + 2 * len(over)), (of_opus, first, 2)
+        HistoryStore(database).save(Reading(CREDITS, ("Model",), (first,), rows), NOW)
+    [found] = axes(of(path).history)
+    assert found.rest == Part("(unattributed)", 2 * len(over), 0.5)
+
+
 def test_axes_whose_categories_overlap_do_not_add_up(path: Path) -> None:
     by_day = days(SINCE, NOW)
     counts = np.full(len(by_day), 5)

@@ -16,6 +16,7 @@ from usage_watch.core.selection import MEMBER
 from usage_watch.core.series import DAY, EACH_MEMBER, EVERYONE, HOUR, Feed, FeedHistory, Flags, Floats, SeriesKey
 from usage_watch.core.stats.axes import splits
 from usage_watch.core.units import from_epoch
+from usage_watch.core.why import UNATTRIBUTED
 from usage_watch.store.database import Database
 from usage_watch.store.hindsight import series
 from usage_watch.store.history import HistoryStore
@@ -42,6 +43,8 @@ class Axis:
     """The largest first; none that used nothing."""
     adds_up: bool
     """Whether they sum to the whole: some axes' categories overlap."""
+    rest: Part | None = None
+    """What none of them explains, where they add up and there is such."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,9 @@ def axes(history: FeedHistory) -> Iterator[Axis]:
         sums = {key.category: int(counts[known].sum()) for key, counts in history.counts.items() if key.axis == name}
         parts = [Part(category, used, used / whole) for category, used in sums.items() if category and used and whole]
         if parts:
-            yield Axis(name, sorted(parts, key=_largest), name in exclusive)
+            rest, adds_up = whole - sum(each.used for each in parts), name in exclusive
+            unexplained = Part(UNATTRIBUTED, rest, rest / whole) if adds_up and rest > 0 else None
+            yield Axis(name, sorted(parts, key=_largest), adds_up, unexplained)
 
 
 def members(database: Database, dataset: str, since_at: datetime) -> Iterator[Axis]:

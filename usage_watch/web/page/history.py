@@ -17,7 +17,7 @@ from usage_watch.views.freshness import complaints, fresh, state_of
 from usage_watch.views.history import axes, datasets, known_members, members, usage, usage_of
 from usage_watch.views.times import since_at
 from usage_watch.web.page.choices import choices
-from usage_watch.web.page.html import Html, el, join, link, sentence
+from usage_watch.web.page.html import Html, Inside, el, join, link, sentence
 from usage_watch.web.page.shell import page
 from usage_watch.web.page.tables import table
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from usage_watch.core.chart import Look
     from usage_watch.core.series import Feed
     from usage_watch.views.freshness import Freshness
-    from usage_watch.views.history import Axis, Usage
+    from usage_watch.views.history import Axis, Part, Usage
     from usage_watch.web.page.room import Room
 
 _SPANS = {"28d": "4 weeks", "90d": "90 days"}
@@ -177,10 +177,12 @@ def _over(room: Room, shown: Usage) -> str:
 
 def _axis(room: Room, shown: Usage, axis: Axis, place: int, span: str) -> Html:
     id = f"axis-{place}"
-    rows = (
-        (_category(room, shown, axis, each.name, span), number(each.used), percent(each.share))
-        for each in axis.parts[:_SHOWN]
-    )
+    listed: list[tuple[Inside, Part]] = [
+        (_category(room, shown, axis, each.name, span), each) for each in axis.parts[:_SHOWN]
+    ]
+    if axis.rest is not None:
+        listed.append((axis.rest.name, axis.rest))
+    rows = ((name, number(each.used), percent(each.share)) for name, each in listed)
     more = len(axis.parts) - _SHOWN
     return join(
         el("h2", f"By {room.veil(axis.name)}", id=id),
