@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from tests.fakes.webhook_receiver import WebhookReceiver
 from usage_watch.alarm import CALM, GIVE_UP, Alarm
 from usage_watch.config import load
 from usage_watch.errors import Hindrance, MachineError
+from usage_watch.told import Told
 
 AT = datetime(2026, 11, 20, 22, tzinfo=UTC)
 AGAIN = timedelta(seconds=30)
@@ -44,7 +46,15 @@ class Room:
         path = self.folder / "rules.yaml"
         hooks = {"pager": self.pager.url("/p"), "other": self.other.url("/o")}
         path.write_text(RULES.format(kind=kind, told=told, **hooks))
-        return Alarm(load(path), {})
+        return Alarm(load(path), {}, Told(self.database))
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "usage.db"
+
+    @property
+    def kept(self) -> Path:
+        return self.folder / "usage.db.alarm"
 
     def hinder(self, alarm: Alarm, times: int = 1, hindrance: Hindrance = Hindrance.FULL) -> None:
         for _ in range(times):
@@ -195,7 +205,104 @@ def test_a_restart_gives_it_the_same_id(room: Room) -> None:
         alarm = room.alarm()
         room.hinder(alarm)
         room.settle(alarm)
-    assert len({each.headers["webhook-id"] for each in room.pager.requests}) == 1
+    ids = [each.headers["webhook-id"] for each in room.pager.requests]
+    assert len(ids) == 2, "that it was taken was not seen"
+    assert len(set(ids)) == 1
+
+
+def test_what_was_taken_just_before_the_end_is_kept(room: Room) -> None:
+    alarm = room.alarm()
+    room.hinder(alarm)
+    room.settle(alarm)
+    alarm.close()
+    room.hinder(after := room.alarm())
+    room.settle(after)
+    assert room.told == [("fired", FULL)]
+
+
+def told_before_a_restart(room: Room, told: str = "pager") -> Alarm:
+    alarm = room.alarm(told=told)
+    room.hinder(alarm)
+    room.settle(alarm)
+    assert alarm.heard
+    return room.alarm(told=told)
+
+
+def test_an_outage_that_ended_with_a_restart_is_told_to_be_over(room: Room) -> None:
+    after = told_before_a_restart(room)
+    for _ in range(2):
+        after.well(room.now)
+        room.now += CALM
+    room.settle(after)
+    after.well(room.now)
+    assert room.told == [("fired", FULL), ("resolved", FULL)]
+    assert len({each.json["incident"]["id"] for each in room.pager.requests}) == 1
+    assert room.pager.requests[-1].json["incident"]["started_at"] == "2026-11-20T22:00:00Z"
+    again = room.alarm()
+    again.well(room.now)
+    assert len(room.told) == 2
+    room.hinder(again)
+    room.settle(again)
+    assert len({each.json["incident"]["id"] for each in room.pager.requests}) == 2, "another outage of the same day"
+
+
+def test_who_was_told_before_a_restart_is_not_told_again_after_it(room: Room) -> None:
+    after = told_before_a_restart(room)
+    room.hinder(after, 3)
+    room.settle(after)
+    assert after.heard
+    assert room.told == [("fired", FULL)]
+    room.hinder(after, hindrance=Hindrance.DAMAGED)
+    room.settle(after)
+    assert room.told[1:] == [("fired", "the database is damaged")]
+
+
+def test_who_is_told_after_a_restart_alone_hears_of_it(room: Room) -> None:
+    told_before_a_restart(room)
+    after = room.alarm(told="pager, other")
+    room.hinder(after)
+    room.settle(after)
+    assert (len(room.pager.requests), len(room.other.requests)) == (1, 1)
+
+
+def test_a_channel_that_sends_elsewhere_after_a_restart_knows_of_nothing(room: Room) -> None:
+    told_before_a_restart(room)
+    after = room.alarm(kind="alertmanager")
+    after.well(room.now)
+    after.well(room.now + CALM)
+    assert not after.heard
+    assert len(room.pager.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "torn", [b"", b"[1]", b'{"since": 1', b'{"name": "", "number": 1, "since": "x", "over": false}']
+)
+def test_what_was_torn_is_as_good_as_nothing(room: Room, torn: bytes) -> None:
+    room.kept.write_bytes(torn)
+    alarm = room.alarm()
+    room.hinder(alarm)
+    room.settle(alarm)
+    assert alarm.heard
+    assert room.told == [("fired", FULL)]
+
+
+def test_where_nothing_can_be_kept_it_is_told_all_the_same(room: Room) -> None:
+    room.kept.mkdir()
+    after = told_before_a_restart(room)
+    after.well(room.now)
+    after.well(room.now + CALM)
+    assert room.told == [("fired", FULL)]
+
+
+def test_what_is_kept_takes_no_more_room_than_it_had(room: Room) -> None:
+    alarm = room.alarm()
+    had = room.kept.stat()
+    room.hinder(alarm)
+    room.settle(alarm)
+    assert alarm.heard
+    has = room.kept.stat()
+    assert (has.st_ino, has.st_size, has.st_blocks) == (had.st_ino, had.st_size, had.st_blocks)
+    assert json.loads(room.kept.read_text())["hindrance"] == "full"
 
 
 def test_other_channels_are_told_from_the_next_attempt_on(room: Room) -> None:
@@ -213,7 +320,7 @@ def test_it_links_to_the_page_for_no_alert_of_it_is_stored(room: Room, capsys: p
     path = room.folder / "rules.yaml"
     watched = "channels: {screen: {kind: log}}\nmeta: {notify: [screen]}\n"
     path.write_text(watched)
-    alarm = Alarm(load(path), {})
+    alarm = Alarm(load(path), {}, Told(room.database))
     room.hinder(alarm)
     room.settle(alarm)
     path.write_text(f"web: {{public_url: https://usage.example.com}}\n{watched}")

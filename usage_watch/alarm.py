@@ -1,8 +1,8 @@
 """The alarm: that nothing can be stored goes straight to the channels, the one message that no database has to know.
 
 Everything else is stored before the first byte leaves. Here each channel is told once for each cause and UTC day, under
-an id that is made of these, so that a receiver can drop a repeat; and once more when it is over. A thread of its own
-sends each message, so that nothing here waits.
+an id that is made of these, so that a receiver can drop a repeat; and once more when it is over, also where it ended
+with a restart. A thread of its own sends each message, so that nothing here waits.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from usage_watch.deliver.courier import Courier, Returned
 from usage_watch.errors import Hindrance, MachineError
 from usage_watch.meta import unstored
 from usage_watch.meta.telling import Reader
+from usage_watch.told import Heard, Kept, Told
 
 PATIENCE: Mapping[Hindrance, int] = {Hindrance.LOCKED: 5}
 """So many attempts in a row, 30 s apart, must have failed before anybody is told: a backup passes. Else one."""
@@ -37,7 +38,7 @@ _OVER = "over"
 class _Outage:
     since: datetime
     name: str
-    """The UTC day on which it began, and its number among those that this process has seen."""
+    """The UTC day on which it began, and its number among those that were told of since anything is kept."""
     hindrance: Hindrance
     error: str = ""
     attempts: int = 0
@@ -86,16 +87,18 @@ class _Hearer:
 
 
 class Alarm:
-    """Used by the main thread alone; keeps nothing that outlasts the process."""
+    """Used by the main thread alone; `told` is all that outlasts the process."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, config: Config, environ: Mapping[str, str], told: Told) -> None:
+        self._environ, self._told = environ, told
         self._zone: ZoneInfo = config.timezone
         self._page: str | None = None
         self._hearers: dict[str, _Hearer] = {}
         self._outage: _Outage | None = None
         self._outages = 0
         self.heed(config)
+        if (kept := told.read()) is not None:
+            self._go_on_from(kept)
 
     def heed(self, config: Config) -> None:
         """From now on these channels are told: those that hear of what is critical of the watcher itself."""
@@ -113,6 +116,10 @@ class Alarm:
         self._collect()
         outage = self._outage
         return outage is not None and any(outage.hindrance in each.causes for each in self._hearers.values())
+
+    def close(self) -> None:
+        """Keep what has come of messages until now."""
+        self._collect()
 
     def hindered(self, error: MachineError, now: datetime) -> None:
         """Another attempt failed: tell whoever does not know yet today."""
@@ -143,11 +150,11 @@ class Alarm:
             outage.well_from = now
         know = {name: each for name, each in self._hearers.items() if each.causes or each.under_way}
         if all(_OVER in each.taken_at for each in know.values()):
-            self._outage = None
+            self._end(outage)
         elif now - outage.well_from >= CALM:
             outage.over_from = outage.over_from or now
             if now - outage.over_from >= GIVE_UP:
-                self._outage = None
+                self._end(outage)
                 return
             for name, hearer in know.items():
                 if hearer.wants(_OVER, now):
@@ -158,6 +165,38 @@ class Alarm:
         self._outage = _Outage(now, f"{_day(now)} {self._outages}", error.hindrance)
         self._hearers = {name: _Hearer(each.settings) for name, each in self._hearers.items()}
         return self._outage
+
+    def _end(self, outage: _Outage) -> None:
+        self._keep(outage, over=True)
+        self._outage = None
+
+    def _go_on_from(self, kept: Kept) -> None:
+        """What the process before this one told of goes on, or has ended with that."""
+        self._outages = kept.number
+        if kept.over:
+            return
+        self._outage = _Outage(kept.since, kept.name, kept.hindrance)
+        for name, heard in kept.hearers.items():
+            hearer = self._hearers.get(name)
+            if hearer is not None and hearer.settings.digest == heard.digest:
+                hearer.taken_at, hearer.causes, hearer.ref = dict(heard.taken_at), set(heard.causes), heard.ref
+
+    def _keep(self, outage: _Outage, *, over: bool = False) -> None:
+        hearers = {
+            name: Heard(
+                digest=each.settings.digest, taken_at=each.taken_at, causes=frozenset(each.causes), ref=each.ref
+            )
+            for name, each in self._hearers.items()
+        }
+        kept = Kept(
+            name=outage.name,
+            number=self._outages,
+            since=outage.since,
+            hindrance=outage.hindrance,
+            over=over,
+            hearers=hearers,
+        )
+        self._told.keep(kept)
 
     def _send(self, name: str, hearer: _Hearer, outage: _Outage, what: str, reason: Reason, now: datetime) -> None:
         delivery = Delivery(
@@ -193,6 +232,8 @@ class Alarm:
         for name, hearer in self._hearers.items():
             with suppress(Empty):
                 _record(name, hearer, hearer.returned.get_nowait().attempt)
+                if self._outage is not None:
+                    self._keep(self._outage)
 
 
 def _record(name: str, hearer: _Hearer, attempt: Attempt) -> None:

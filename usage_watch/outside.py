@@ -15,6 +15,7 @@ from usage_watch.heartbeat import Heartbeat
 from usage_watch.meta.unstored import reason_of
 from usage_watch.observer import Observer, sign
 from usage_watch.systemd import Supervisor
+from usage_watch.told import Told
 from usage_watch.vitals import Hindered, Vitals
 from usage_watch.web.page.site import Site
 
@@ -41,7 +42,7 @@ class Outside:
         self._path, self._clock = Path(os.path.realpath(database)), clock
         self._supervisor = supervisor or Supervisor({})
         self._vitals = Vitals(clock.now())
-        self._alarm = Alarm(config, os.environ)
+        self._alarm = Alarm(config, os.environ, Told(self._path))
         self._observer: Observer | None = None
         self._config = config
         self._site = Site(self._path, config, self._vitals, clock.now)
@@ -59,7 +60,7 @@ class Outside:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._serving, self._beating:
-            pass
+            self._alarm.close()
 
     def watch(self, database: Database) -> None:
         """It is open: from the next turn on, what is in it is told, too."""

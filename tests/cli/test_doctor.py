@@ -22,6 +22,10 @@ from usage_watch.clock import SteppedClock
 from usage_watch.simulator import SimulatorServer
 from usage_watch.store.database import open_for_writing
 from usage_watch.store.history import HistoryStore
+from usage_watch.vitals import Vitals
+from usage_watch.web.hosts import Hosts
+from usage_watch.web.pages import pages
+from usage_watch.web.server import WebServer
 
 SECTIONS = ["Versions", "Rules file", "Database", "Daemon", "Source (times in Europe/Berlin)", "Channels"]
 Found = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -288,6 +292,16 @@ def test_a_port_that_somebody_else_has_is_a_fault(cli: Cli, watched: Path, sourc
     address = source.base_url.removeprefix("http://")
     watched.write_text(watched.read_text().replace("web: off", f"web: {{listen: {address}}}"))
     assert level(examined(cli, code=5), "Daemon", "web") == "fault"
+
+
+def test_a_daemon_that_has_not_got_its_database_is_not_to_be_stopped(cli: Cli, watched: Path) -> None:
+    found = Vitals(NOW)
+    with WebServer("127.0.0.1", 0, Hosts(()), pages(found, watched, "1", lambda: NOW)) as server:
+        address = server.url.removeprefix("http://")
+        watched.write_text(watched.read_text().replace("web: off", f"web: {{listen: {address}}}"))
+        web = examined(cli)["Daemon", "web"]
+    assert web["level"] == "warning"
+    assert web["do"].startswith(f"Ask http://{address}/readyz")
 
 
 def test_listening_elsewhere_is_worth_a_note(cli: Cli, watched: Path) -> None:

@@ -120,6 +120,7 @@ def test_their_own_alerts_are_not_told_as_taken_back(cli: Cli, watched: Path) ->
     assert asked(watched, "SELECT count(*) FROM incident WHERE rule_id = 'hers'") != 0
     ran = cli("history", "forget", ANA, "--yes")
     assert "about them" in ran.out
+    assert "nobody is told that their alerts are over" in ran.out
     assert " 1 alerts" not in ran.out
     assert cli("run", "--once").code == 0
     assert asked(watched, "SELECT count(*) FROM incident WHERE rule_id = 'hers'") == 0

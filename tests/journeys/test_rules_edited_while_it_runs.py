@@ -123,7 +123,7 @@ def test_a_file_that_does_not_even_say_where_its_database_is_shows_its_faults(tm
         bad = reload(tmp_path)
         assert bad.returncode == 2
         assert bad.stderr.startswith(f"{rules}:")
-        assert "does not say where its database is" in bad.stderr
+        assert "no daemon watches into usage-watch.db. Mend the file" in bad.stderr
 
 
 def test_one_cycle_alone_is_not_called(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def promtool(*arguments: str) -> str:
 
 
 def test_they_are_rules() -> None:
-    assert "SUCCESS: 9 rules found" in promtool("check", "rules", "usage-watch.rules.yml")
+    assert "SUCCESS: 10 rules found" in promtool("check", "rules", "usage-watch.rules.yml")
 
 
 def test_each_fires_when_it_is_to_and_not_before() -> None:

@@ -198,6 +198,7 @@ def _forgotten_facts(
     if lines:
         at = ", ".join(str(line) for line in lines[:5])
         yield "Rules file", f"names them ({session.config_path}, line {at}); take that out by hand"
-    yield "Not removed", "messages that were sent, backups, logs, and what the source itself keeps"
+    over = "; nobody is told that their alerts are over" if removed.get("alerts about them") else ""
+    yield "Not removed", f"messages that were sent, backups, logs, and what the source itself keeps{over}"
     lacking = "budgets of the pool, and whatever else is judged by member, lack their usage"
     yield "Now too low", f"{lacking}; an alert that stood by it alone is taken back for that reason"

@@ -39,7 +39,10 @@ def reload(session: Session) -> int:
     path, pid = found.store, holder(found.store)
     if pid is None and found.error is not None:
         click.echo(str(found.error), err=True)
-        raise UsageError(f"the rules file does not say where its database is, and no daemon watches into {path}.")
+        raise UsageError(
+            f"no daemon watches into {path}. Mend the file and reload again: one that watches elsewhere was not "
+            "called, and goes on by the rules of before."
+        )
     if pid is None:
         raise MachineError(f"no daemon watches into {path}: start `usage-watch run`, it reads the file as it is then")
     if not pid.isdigit():

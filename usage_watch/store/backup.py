@@ -77,7 +77,7 @@ def keep_newest(database: Path, folder: Path, keep: int) -> list[Path]:
 
 
 def _check_place(database: Path, into: Path, force: bool) -> None:
-    own = {database, *(beside(database, each) for each in ("lock", "daemon"))}
+    own = {database, *(beside(database, each) for each in ("lock", "daemon", "alarm"))}
     own |= {database.with_name(database.name + each) for each in ("-wal", "-shm", "-journal")}
     if into in own:
         raise MachineError(f"{into} belongs to the database itself; name another file for its backup")

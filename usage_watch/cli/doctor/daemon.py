@@ -56,13 +56,26 @@ def _web(patient: Patient) -> Iterator[Finding]:
     if web == "off":
         yield note("web", "off: nothing outside can ask for metrics or health.", "Leave `web` out to have both.")
     elif patient.daemon is None and _taken(*web.address):
-        said = f"somebody listens on {web.listen} already, and no daemon watches here: it could not start."
-        yield fault("web", said, "Stop what listens there, or write another `web: {listen: …}`.")
+        yield _other(patient, web.listen)
     elif web.local:
         yield ok("web", f"{web.listen} is to be asked from this machine alone")
     else:
         said = f"{web.listen} is to be asked from elsewhere, by whoever reaches it: it asks nobody who they are."
         yield note("web", said, "Let nobody but a proxy with a sign-on, or your Prometheus, reach it.")
+
+
+def _other(patient: Patient, listen: str) -> Finding:
+    """Who listens there though no daemon holds this database: a daemon all the same, or a stranger."""
+    from usage_watch.cli.health import by_file
+
+    try:
+        by_file(patient.rules)
+    except (MachineError, UsageError):
+        said = f"somebody listens on {listen} already, and no daemon watches here: it could not start."
+        return fault("web", said, "Stop what listens there, or write another `web: {listen: …}`.")
+    said = f"a daemon answers on {listen} that has not got {patient.store}: it waits for it, or has another one."
+    do = f"Ask http://{listen}/readyz; restart it where `store.path` was changed since it was started."
+    return warning("web", said, do)
 
 
 def _taken(host: str, port: int) -> bool:
