@@ -124,6 +124,37 @@ def test_a_stepped_clock_waits_until_it_is_stepped_far_enough(
     assert rest == []
 
 
+def test_a_clock_that_goes_on_shows_the_same_to_whoever_looks_until_it_is_stepped(
+    stepped: SteppedClock, tmp_path: Path
+) -> None:
+    stepped.go_on()
+    shown = [clock.now() for _ in range(3) for clock in (stepped, SteppedClock(tmp_path / "clock"))]
+    assert NOW < shown[0] < shown[-1] < NOW + timedelta(minutes=1)
+    assert shown == sorted(shown)
+    stepped.go_on()
+    assert stepped.now() > shown[-1]
+    stepped.step(NOW)
+    assert stepped.now() == NOW
+
+
+def test_a_clock_that_goes_on_waits_until_the_time_has_come(stepped: SteppedClock) -> None:
+    stepped.go_on()
+    stepped.wait(NOW + timedelta(seconds=0.02), Event(), lambda: False)
+    assert stepped.now() >= NOW + timedelta(seconds=0.02)
+
+
+def test_who_waits_by_a_clock_that_goes_on_looks_up_now_and_then(stepped: SteppedClock) -> None:
+    """It gives a sign of life by that; by one that stands it does not: nothing happens but by who steps it."""
+    calls = iter([False, False, True])
+    stepped.go_on()
+    stop = Hasty()
+    stepped.wait(NOW + timedelta(hours=1), stop, lambda: next(calls))
+    assert stop.waits == [1.0, 1.0]
+    assert next(calls, None) is None
+    stepped.step(NOW)
+    stepped.wait(NOW + timedelta(hours=1), Hasty(), lambda: pytest.fail("it was called"))
+
+
 def test_a_stepped_clock_can_be_told_to_stop(stepped: SteppedClock) -> None:
     stop = Event()
     timer = Timer(0.01, stop.set)

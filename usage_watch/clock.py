@@ -17,7 +17,8 @@ STEPPED = "USAGE_WATCH_CLOCK_FILE"
 
 GLANCE = 30.0
 """Seconds after which a waiting daemon looks at the clock again: it may have been set."""
-
+_MOMENT, _SECOND = 0.002, 1.0
+"""Seconds after which a stepped clock is looked at again, while it stands and while it goes on."""
 
 Called = Callable[[], bool]
 """Whether there is something to do before its time."""
@@ -137,23 +138,43 @@ def since_boot() -> float:
 
 
 class SteppedClock:
-    """A clock that stands still until somebody writes another time into its file (epoch seconds)."""
+    """A clock that stands still until somebody writes another time into its file, or that it goes on.
+
+    The file holds epoch seconds and, while it goes on, what time.monotonic() said then: that is one for all processes.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(float(self._path.read_text()), UTC)
+        return self._read()[0]
 
     def wait(self, until: datetime, bell: Event, called: Called) -> None:
-        # Whoever steps it decides what happens when: `called` is not asked.
-        while not bell.is_set() and self.now() < until:
-            bell.wait(0.002)
+        while not bell.is_set():
+            now, goes_on = self._read()
+            # While it stands, whoever steps it decides what happens when: `called` is not asked.
+            if now >= until or (goes_on and called()):
+                return
+            bell.wait(min(_SECOND, (until - now).total_seconds()) if goes_on else _MOMENT)
 
     def step(self, at: datetime) -> None:
-        """Make it `at`; readers never see half a number."""
+        """Make it `at`, where it stands."""
+        self._write(at)
+
+    def go_on(self) -> None:
+        """From what it shows it goes on, as real time does."""
+        self._write(self.now(), time.monotonic())
+
+    def _read(self) -> tuple[datetime, bool]:
+        """What time it is, and whether it goes on."""
+        at, *since = map(float, self._path.read_text().split())
+        passed = time.monotonic() - since[0] if since else 0.0
+        return datetime.fromtimestamp(at + passed, UTC), bool(since)
+
+    def _write(self, at: datetime, *since: float) -> None:
+        """Readers never see half a number."""
         beside = self._path.with_suffix(".next")
-        beside.write_text(str(at.timestamp()))
+        beside.write_text(" ".join(map(str, (at.timestamp(), *since))))
         beside.replace(self._path)
 
 

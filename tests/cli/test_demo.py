@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -17,7 +19,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.office import program
-from usage_watch.clock import STEPPED
+from usage_watch.cli.demo import EVENING
+from usage_watch.clock import STEPPED, SteppedClock
 from usage_watch.core.listening import DEFAULT, split_listen
 
 
@@ -77,6 +80,24 @@ def test_told_to_end_it_tidies_up(folder: Path, tmp_path: Path, monkeypatch: pyt
         os.killpg(demo.pid, 0)
 
 
+def _goes_on(page: str, clock_file: Path) -> None:
+    """Time passes by itself, and by it the daemon asks the source again: half an hour of that is skipped."""
+
+    def polls() -> str:
+        metrics = httpx.get(f"{page}metrics", trust_env=False).text
+        return next(line for line in metrics.splitlines() if 'polls_total{feed="credit_usage 1h"' in line)
+
+    clock = SteppedClock(clock_file)
+    shown, polled = clock.now(), polls()
+    assert clock.now() > shown
+    clock.step(EVENING + timedelta(days=1, hours=3, minutes=31))
+    clock.go_on()
+    while polls() == polled:
+        time.sleep(0.05)
+    assert "As of Fri 20 Nov 21:31 (Europe/Berlin)" in httpx.get(page, trust_env=False).text
+    assert httpx.get(f"{page}healthz", trust_env=False).text.startswith("ok")
+
+
 def test_its_page_stays_open_until_somebody_ends_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,13 +115,14 @@ def test_its_page_stays_open_until_somebody_ends_it(
             told.append(demo.stdout.readline())
         assert any("What to do next" in line for line in told)
         found = re.fullmatch(
-            r"Its status page is open at (http://127\.0\.0\.1:\d+/) as of .*; Ctrl-C ends it\.\n", told[-1]
+            r"Its status page is open at (http://127\.0\.0\.1:\d+/) and goes on from .*; Ctrl-C ends it\.\n", told[-1]
         )
         assert found is not None
         assert ":8321/" not in found[1], "another program has that one"
         page = httpx.get(found[1], trust_env=False)
         assert page.status_code == 200
         assert "As of Fri 20 Nov 21:00 (Europe/Berlin)" in page.text
+        _goes_on(found[1], *temporary.glob("*/clock"))
         os.killpg(demo.pid, signal.SIGINT)  # to all in front of the terminal, as Ctrl-C is
         out, _ = demo.communicate(timeout=30)
     assert (demo.returncode, out) == (0, "")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.builders import HOURLY, MEMBER_DAYS, feed_history
-from usage_watch.core.selection import Choice, Selection, fold_label, select
+from usage_watch.core.selection import Choice, Selection, fold_label, relevant, select
 from usage_watch.core.series import HOUR, Feed
 
 
@@ -134,6 +134,24 @@ MEMBERS = {
 )
 def test_members_are_narrowed_and_split_alike(fields: dict[str, Any], expected: Any) -> None:
     assert series(feed_history(MEMBERS, MEMBER_DAYS), **fields) == expected
+
+
+@pytest.mark.parametrize("counts", [ALL, MEMBERS, {}])
+@pytest.mark.parametrize("axis", [None, "model", "Credit Source", "Skill"])
+@pytest.mark.parametrize("choice", [None, Choice(("opus", "paid"))])
+@pytest.mark.parametrize("member", [None, "ANA@x"])
+@pytest.mark.parametrize("for_each", [None, "member", "axis"])
+def test_of_a_feed_only_totals_and_what_is_taken_of_one_axis_are_relevant(
+    counts: dict[str, list[int]], axis: str | None, choice: Choice | None, member: str | None, for_each: str | None
+) -> None:
+    whole = feed_history(counts, MEMBER_DAYS, unanswered={"Model": (1,)} if counts else None)
+    selection = Selection(axis, choice, member, axis if for_each == "axis" else for_each)
+    some = relevant(whole, selection)
+    assert [(each.labels, each.counts.tolist(), each.known.tolist()) for each in select(some, selection)] == [
+        (each.labels, each.counts.tolist(), each.known.tolist()) for each in select(whole, selection)
+    ]
+    assert {key.axis for key in some.counts} <= {None, {"model": "Model"}.get(axis or "", axis)}
+    assert choice is None or {key.category for key in some.counts} <= {None, *choice.patterns}
 
 
 def test_the_feed_of_one_member_is_that_members_usage() -> None:

@@ -68,6 +68,12 @@ def test_several_requests_share_a_connection(server: SimulatorServer, client: ht
     assert len(sockets) == 1
 
 
+def test_a_large_answer_waits_for_no_acknowledgement(server: SimulatorServer, client: httpx.Client) -> None:
+    assert client.get(V1, params=ASKED).status_code == 200
+    (connection,) = server._listener._connections
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_requests_are_recorded_without_the_key(server: SimulatorServer, client: httpx.Client) -> None:
     client.get(V1, params=[("dataset", "spaces"), ("page", "")])
     client.get("/nothing")

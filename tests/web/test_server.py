@@ -77,6 +77,14 @@ def test_head_and_body_leave_in_one_packet(server: WebServer) -> None:
         assert client.recv(65_536).endswith(b"\r\n\r\nall\n")
 
 
+def test_a_large_page_waits_for_no_acknowledgement(server: WebServer) -> None:
+    with connect(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(65_536)
+        (theirs,) = (each for each in server._listener._connections if each.getpeername() == client.getsockname())
+        assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "X" * 30])
 def test_other_methods_are_refused_with_those_allowed(server: WebServer, method: str) -> None:
     said = get(server, method=method)

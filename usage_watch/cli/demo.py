@@ -19,6 +19,7 @@ from usage_watch.cli.common.stopping import stoppable
 from usage_watch.core.listening import DEFAULT, split_listen
 
 if TYPE_CHECKING:
+    from usage_watch.clock import SteppedClock
     from usage_watch.quickened import QuickenedDaemon
     from usage_watch.simulator import Scenario
 
@@ -89,7 +90,7 @@ def demo(serve: bool) -> None:
                         beat.act(daemon)
                 _say(_end(len(server.requests)))
                 if serve:
-                    _keep_open(daemon)
+                    _keep_open(daemon, clock)
 
 
 def _scenario() -> Scenario:
@@ -169,10 +170,11 @@ def _listen() -> str:
     return DEFAULT
 
 
-def _keep_open(daemon: QuickenedDaemon) -> None:
-    """Until somebody ends it. The daemon's clock stands still: what the page shows stays the story's evening."""
+def _keep_open(daemon: QuickenedDaemon, clock: SteppedClock) -> None:
+    """Until somebody ends it. From the story's evening time goes on by itself: a daemon that stands still is late."""
     with stoppable() as stop:
-        _say(f"Its status page is open at {_url(daemon.log)}/ as of that evening; Ctrl-C ends it.")
+        clock.go_on()
+        _say(f"Its status page is open at {_url(daemon.log)}/ and goes on from that evening; Ctrl-C ends it.")
         stop.wait()
 
 

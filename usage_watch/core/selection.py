@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -81,6 +81,17 @@ def select(history: FeedHistory, selection: Selection) -> list[Selected]:
         return [Selected({}, counts.get("", _nothing(history)), known, total)]
     label = axis or selection.for_each
     return [Selected({label: category}, counts[category], known, total) for category in sorted(counts)]
+
+
+def relevant(history: FeedHistory, selection: Selection) -> FeedHistory:
+    """Of a feed all that `select` looks at: the totals, and what a selection takes of its axis."""
+    axis = _label_in(history, selection.axis)
+    taken = (key for key in history.counts if key.axis in (None, axis) and _takes(selection, key))
+    return replace(
+        history,
+        axes={label: known for label, known in history.axes.items() if label == axis},
+        counts={key: history.counts[key] for key in taken},
+    )
 
 
 def fold_label(label: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from usage_watch.core.datasets import DATASETS
 from usage_watch.core.incident import Incident
-from usage_watch.core.selection import MEMBER, Choice, Selection
+from usage_watch.core.selection import MEMBER, Choice, Selection, relevant
 from usage_watch.core.series import DAY, EACH_MEMBER, EVERYONE, Feed, FeedHistory, History
 from usage_watch.core.units import from_epoch, to_epoch
 from usage_watch.rules.budget import BudgetRule, burn, pool
@@ -102,10 +102,9 @@ def member_days(rule: Rule) -> Feed | None:
 def covering(rule: Rule, history: History, time: Time, selection: Selection) -> FeedHistory | None:
     """The member days of just that time; None where it is not whole days, or one of them was not read yet."""
     feed = member_days(rule)
-    if feed is None or not time.is_days:
+    if feed is None or not time.is_days or not is_whole(history[feed], time):
         return None
-    members = around(history[feed], time, selection)
-    return members if is_whole(members, time) else None
+    return around(relevant(history[feed], selection), time, selection)
 
 
 def around(history: FeedHistory, time: Time, selection: Selection) -> FeedHistory:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from usage_watch.core.incident import Incident
 from usage_watch.core.lookup import Lookup
 from usage_watch.core.message import Contributor, Who
-from usage_watch.core.selection import MEMBER, Selection
+from usage_watch.core.selection import MEMBER, Selection, relevant
 from usage_watch.core.series import DAY, EACH_MEMBER, Feed, FeedHistory, History
 from usage_watch.core.stats.axes import total
 from usage_watch.core.stats.days import in_days
@@ -98,12 +98,12 @@ def _by_days(rule: Rule, incident: Incident, history: History) -> Found | None:
 def _by_hours(rule: Rule, incident: Incident, history: History, lookup: Lookup) -> Found | None:
     """By the hours that were asked for, where few members stand out."""
     time = Time(lookup.from_at, lookup.until_at)
-    hours = [history[feed] for feed in lookup.feeds]
+    selection, everyone = selection_of(rule, incident), history[rule.feed]
+    hours = [relevant(history[feed], selection) for feed in lookup.feeds]
     read = [each for each in hours if is_whole(each, time)]
     if not lookup.done or not read:
         return None
-    selection, everyone = selection_of(rule, incident), history[rule.feed]
-    days = around(history[Feed(rule.dataset, DAY, EACH_MEMBER)], time, selection)
+    days = around(relevant(history[Feed(rule.dataset, DAY, EACH_MEMBER)], selection), time, selection)
     members = in_hours(days, around(everyone, time, selection), read, to_epoch(time.from_at))
     found = _found(rule, incident, history, time, members)
     if found is None or found.why.axis != MEMBER:

@@ -225,6 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # buffered: head and body leave in one packet
+    disable_nagle_algorithm = True  # or, of a body over 8 KiB, in several, of which none waits for an acknowledgement
     timeout = SECONDS
     server: _Listener
 

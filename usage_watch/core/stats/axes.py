@@ -12,6 +12,7 @@ from usage_watch.core.datasets import DATASETS, find_axis
 from usage_watch.core.selection import MEMBER, Selected, Selection, fold_label, select
 from usage_watch.core.series import FeedHistory, Flags, Floats, Ints
 from usage_watch.core.stats.contributors import Parts, decompose, spread
+from usage_watch.core.stats.grids import on_grid
 from usage_watch.core.stats.weeks import WEEK, WEEKS, Usual, against_weeks
 from usage_watch.core.units import to_epoch
 
@@ -133,11 +134,8 @@ def _whole(history: FeedHistory, selection: Selection) -> Selected:
 def _on(starts: Ints, totals: FeedHistory, selection: Selection) -> Selected:
     """The total of a selection, on the grid of its parts."""
     whole = _whole(totals, selection)
-    places = np.searchsorted(totals.starts, starts)
-    inside = np.isin(starts, totals.starts)
-    counts, known = np.zeros(len(starts), dtype=np.int64), np.zeros(len(starts), dtype=bool)
-    counts[inside], known[inside] = whole.counts[places[inside]], whole.known[places[inside]]
-    return Selected({}, counts, known, counts)
+    counts = on_grid(starts, totals.starts, whole.counts)
+    return Selected({}, counts, on_grid(starts, totals.starts, whole.known), counts)
 
 
 def _grid(history: FeedHistory, from_at: datetime, until_at: datetime, weeks: int) -> _Grid:

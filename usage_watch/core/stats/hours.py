@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from usage_watch.core.series import DAY, EACH_MEMBER, HOUR, FeedHistory, Flags, Floats, Ints
+from usage_watch.core.stats.grids import on_grid
 
 
 def in_hours(days: FeedHistory, everyone: FeedHistory, read: Sequence[FeedHistory], since: int) -> FeedHistory:
@@ -23,12 +24,8 @@ def in_hours(days: FeedHistory, everyone: FeedHistory, read: Sequence[FeedHistor
     there = (place >= 0) & (place < len(days.starts))
     place = np.where(there, place, 0)
     before = there & (everyone.starts < since)
-    weights = _weights(everyone)
-    counts = {
-        replace(key, feed=feed): _spread(used[place] * before, weights)
-        for key, used in days.counts.items()
-        if key.member in who
-    }
+    theirs = {replace(key, feed=feed): used for key, used in days.counts.items() if key.member in who}
+    counts = dict(zip(theirs, _spread([used[place] * before for used in theirs.values()], everyone), strict=True))
     fetched = before & everyone.fetched & _at(days.fetched, place)
     axes = {axis: before & everyone.fetched & _at(known, place) for axis, known in days.axes.items()}
     settled = before & everyone.settled & _at(days.settled, place)
@@ -48,9 +45,10 @@ def _weights(everyone: FeedHistory) -> Floats:
     return np.where(sums > 0, total / np.maximum(sums, 1.0), HOUR / DAY)
 
 
-def _spread(used: Ints, weights: Floats) -> Ints:
-    """Whole numbers that go wrong by less than one, and in sum not at all."""
-    made: Ints = np.diff(np.rint(np.cumsum(used * weights)), prepend=0.0).astype(np.int64)
+def _spread(used: Sequence[Ints], everyone: FeedHistory) -> Ints:
+    """Whole numbers that go wrong by less than one, and in sum not at all. Shape (series, n)."""
+    hours = np.reshape(used, (len(used), len(everyone.starts))) * _weights(everyone)
+    made: Ints = np.diff(np.rint(np.cumsum(hours, axis=1)), axis=1, prepend=0.0).astype(np.int64)
     return made
 
 
@@ -60,20 +58,12 @@ def _with(known: FeedHistory, read: Sequence[FeedHistory], since: int) -> FeedHi
     labels = {*known.axes, *(axis for each in read for axis in each.axes)}
 
     def answered(axis: str | None) -> Flags:
-        found: Flags = np.logical_and.reduce([_on(known.starts, each.starts, each.known(axis)) for each in read])
+        found: Flags = np.logical_and.reduce([on_grid(known.starts, each.starts, each.known(axis)) for each in read])
         return known.known(axis) | (now & found)
 
     counts = dict(known.counts)
     for each in read:
         for key, used in each.counts.items():
             whose = replace(key, feed=known.feed)
-            counts[whose] = known.of(whose) + np.where(now, _on(known.starts, each.starts, used), 0)
+            counts[whose] = known.of(whose) + np.where(now, on_grid(known.starts, each.starts, used), 0)
     return replace(known, fetched=answered(None), axes={axis: answered(axis) for axis in labels}, counts=counts)
-
-
-def _on(grid: Ints, starts: Ints, values: np.ndarray) -> np.ndarray:
-    """One feed's values on another's grid of the same width; 0 or False where it has none."""
-    found = np.zeros(len(grid), dtype=values.dtype)
-    inside = np.isin(grid, starts)
-    found[inside] = values[np.searchsorted(starts, grid[inside])]
-    return found

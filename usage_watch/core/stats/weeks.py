@@ -54,8 +54,9 @@ def against_weeks(
     seen = cells[np.maximum(mates, 0)] * known[:, :, None]
     counted = known.sum(axis=1)
     means = seen.sum(axis=1) / np.maximum(counted, 1)[:, None]
-    bare = slots[counted == 0]
-    means[counted == 0] = _same_hours(starts, cells, base, starts[bare])
+    bare = counted == 0
+    if bare.any():
+        means[bare] = _same_hours(starts, cells, base, starts[slots[bare]])
     filled = np.where(known[:, :, None], seen, means[:, None, :])
     usable = known.sum(axis=0) >= max(1.0, _HALF * len(slots))
     return Usual(
