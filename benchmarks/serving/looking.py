@@ -10,15 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from urllib.parse import urlsplit
 
 from serving.asking import Asking
-from serving.process import Daemon, Event
+from serving.process import Daemon
+from serving.process import Event as Said
 from serving.world import EVERY_SERIES, World, fill, fresh
 from tests.web.browser.crawl import crawl, sample
 from usage_watch.clock import SteppedClock
+from usage_watch.config import Config
 from usage_watch.config import load as load_config
-from usage_watch.store.database import open_for_writing
+from usage_watch.cycle import Cycle
+from usage_watch.store.database import Database, open_for_writing
 from usage_watch.vitals import Vitals
 from usage_watch.web.answer import Asked
 from usage_watch.web.hosts import Hosts
@@ -27,7 +31,8 @@ from usage_watch.web.server import WebServer
 
 Figures = dict[str, object]
 _DAYS, _TIMES, _OF_EACH_KIND, _MIXED = 90, 5, 12, 3
-_BLOCK_S, _TURN_EVERY_S = 20.0, 2.5
+_IN_TURN = 4
+"""Cycles beside the one, and then beside the other."""
 _MINUTE = timedelta(minutes=1)
 _LISTENING = re.compile(r"url\"?[=:]\s*\"?(http://[^\s\"]+)")
 
@@ -39,19 +44,29 @@ def pages(world: World) -> Figures:
     config, times = load_config(path.with_suffix(".yaml"), {}), _Minutes(world.clock)
     by_path: dict[str, list[_Cost]] = defaultdict(list)
     # Open, as the daemon has it: else each page would be the last to close it, and fold its write-ahead log.
-    with open_for_writing(path):
+    with open_for_writing(path) as database:
+        _judge(config, database, world.clock)
         site = Site(path, config, Vitals(times()), times)
         with WebServer("127.0.0.1", 0, Hosts(), site.pages) as server:
-            began = time.perf_counter()
-            site.pages["/"](Asked("/", ""))
-            first_ms = _ms(time.perf_counter() - began)
+            wall, cpu = _timed(lambda: site.pages["/"](Asked("/", "")))
             urls = crawl(server.url)
         # Another, which knows of none of them.
         site = Site(path, config, Vitals(times()), times)
         for url in sample(urls, _OF_EACH_KIND):
             parts = urlsplit(url)
             by_path[parts.path].append(_cost(site, Asked(parts.path, parts.query), times))
-    return {"first_of_all_ms": first_ms, "linked": len(urls), "by_path": {name: _of(by_path[name]) for name in by_path}}
+    return {
+        "first_of_all_ms": _ms(wall),
+        "first_of_all_cpu_ms": _ms(cpu),
+        "linked": len(urls),
+        "by_path": {name: _of(by_path[name]) for name in by_path},
+    }
+
+
+def _judge(config: Config, database: Database, clock: SteppedClock) -> None:
+    """As the cycle did before anybody looks; what it remembers of that is there for the pages."""
+    with Cycle(config, database, clock, Event()) as cycle:
+        cycle.rehearse(config)
 
 
 class _Minutes:
@@ -125,8 +140,11 @@ def _named(cost: _Cost) -> str:
     return f"{cost.asked.path}?{cost.asked.query}".rstrip("?")
 
 
-def load(world: World, seconds: float, rate: int, python: Path | None) -> Figures:
-    """Blocks of twenty seconds, beside an idle page and beside one that many look at, in turns."""
+def load(world: World, seconds: float, pace: float, rate: int, python: Path | None) -> Figures:
+    """A few cycles beside an idle page and as many beside one that many look at, in turns.
+
+    `seconds`: of each in all; `pace`: seconds from a cycle's begin to the next.
+    """
     found: dict[str, list[float]] = {"idle": [], "loaded": []}
     cpu: dict[str, list[float]] = {"idle": [], "loaded": []}
     with world.daemon(_copied(world), rules=EVERY_SERIES, python=python) as daemon:
@@ -136,15 +154,16 @@ def load(world: World, seconds: float, rate: int, python: Path | None) -> Figure
         last = daemon.cycle()
         mix = sample(crawl(listening[1]), _MIXED)
         asking = Asking(mix, rate)
-        for _ in range(max(1, round(seconds / _BLOCK_S))):
-            last = _block(daemon, last, found["idle"], cpu["idle"])
+        for _ in range(max(1, round(seconds / (pace * _IN_TURN)))):
+            last = _cycles(daemon, last, pace, found["idle"], cpu["idle"])
             with asking:
-                last = _block(daemon, last, found["loaded"], cpu["loaded"])
+                last = _cycles(daemon, last, pace, found["loaded"], cpu["loaded"])
         daemon.stop()
     middle = {name: statistics.median(each) for name, each in found.items()}
     return {
         "pages": len(mix),
         "rate": rate,
+        "pace_s": pace,
         "cycles": {name: len(each) for name, each in found.items()},
         "cycle_ms": {name: _ms(each) for name, each in middle.items()},
         "longest_ms": {name: _ms(max(each)) for name, each in found.items()},
@@ -154,14 +173,14 @@ def load(world: World, seconds: float, rate: int, python: Path | None) -> Figure
     }
 
 
-def _block(daemon: Daemon, last: Event, walls: list[float], cpus: list[float]) -> Event:
-    until = time.monotonic() + _BLOCK_S
-    while (began := time.monotonic()) < until:
-        cpu = daemon.main_cpu_s()
+def _cycles(daemon: Daemon, last: Said, pace: float, walls: list[float], cpus: list[float]) -> Said:
+    for _ in range(_IN_TURN):
+        # Before each: that pages are looked at from one cycle to the next is what may keep the next one waiting.
+        time.sleep(pace)
+        began, cpu = time.monotonic(), daemon.main_cpu_s()
         last = daemon.turn(last)
         walls.append(time.monotonic() - began)
         cpus.append(daemon.main_cpu_s() - cpu)
-        time.sleep(max(0.0, _TURN_EVERY_S - walls[-1]))
     return last
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -179,3 +181,118 @@ def test_what_is_said_is_the_same_when_less_of_the_past_is_left() -> None:
 def said(rule: Any, findings: Findings) -> list[Any]:
     episodes = fold(findings, 1, 6)
     return [rule.evidence(findings, each.peak, each.rank, UTC_FILE) for each in episodes]
+
+
+# ---- lent to another thread ------------------------------------------------------------------------------------------
+
+
+Question = tuple[Usage, Season, Asked]
+
+
+def together(weeks: int, changed: int = 0) -> Question:
+    """Three series, as a cycle asks for them; some are changed in one bucket."""
+    each = np.column_stack([usage(weeks, seed).astype(np.float64) for seed in (1, 2, 3)])
+    each[-30, :changed] += 700
+    some, season, how = asked(usage(weeks))
+    known = np.repeat(some.settled, 3, axis=1)
+    return Usage(some.starts, HOUR, each, known, known.copy()), season, how
+
+
+def one(question: Question, column: int) -> Question:
+    """As a page asks for one of them."""
+    some, season, how = question
+    return some.rows(slice(None), slice(column, column + 1)), season, how
+
+
+def everything(judged: Judged) -> tuple[Any, ...]:
+    """All that a page can ask of the newest days of one series."""
+    last = slice(len(judged.days) - 60, None)
+    here = len(judged.days) - 30
+    arrays = (judged.counts[last], judged.usual[last], judged.low[last], judged.scores[:, last], judged.settled[last])
+    rare = [judged.like(UP, here, 0, score) - here for score in (LEAST, 6.5)]
+    sums = [judged.running(what)[-60:] for what in range(3)]
+    return *(np.round(each.astype(np.float64), 3).tolist() for each in (*arrays, *rare, *sums)), judged.scored(here, 0)
+
+
+@pytest.mark.parametrize("needed", [0, 3 * WEEK])
+def test_what_is_known_of_many_series_is_lent_to_who_asks_for_one(needed: int) -> None:
+    """Though the cycle has shortened it."""
+    cycles, question = Memo(), together(5)
+    cycles.judge(*question, "it", needed)
+    pages = Memo(lender=cycles)
+    for column in range(3):
+        lent = pages.judge(*one(question, column), "it", 3 * WEEK)
+        assert lent.counts.base is not None, "nothing was judged again"
+        alone = Memo().judge(*one(question, column), "it")
+        assert everything(lent) == everything(alone)
+        mine, theirs = (each.band(slice(len(each.days) - 60, None), 0, LEAST) for each in (lent, alone))
+        assert np.allclose(mine, theirs)
+
+
+def learnable(some: Usage) -> Usage:
+    flags = some.learnable.copy()
+    flags[100] = False
+    return replace(some, learnable=flags)
+
+
+def settled(some: Usage) -> Usage:
+    flags = some.settled.copy()
+    flags[-1] = False
+    return replace(some, settled=flags)
+
+
+def rebased(some: Usage) -> Usage:
+    since: Ints = np.zeros(some.counts.shape, dtype=np.int64)
+    since[400] = some.starts[390]
+    return replace(some, rebased=since)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda some, season, how: (replace(some, counts=some.counts + 1), season, how), id="counts"),
+        pytest.param(lambda some, season, how: (settled(some), season, how), id="settled"),
+        pytest.param(lambda some, season, how: (learnable(some), season, how), id="learnable"),
+        pytest.param(lambda some, season, how: (rebased(some), season, how), id="rebased"),
+        pytest.param(lambda some, season, how: (some, season, replace(how, least=5.0)), id="level"),
+        pytest.param(
+            lambda some, season, how: (some, season_of(some.starts, HOUR, ZoneInfo("Asia/Tokyo")), how), id="season"
+        ),
+        pytest.param(lambda some, season, how: (some.rows(slice(0, -1)), season.rows(slice(0, -1)), how), id="length"),
+    ],
+)
+def test_nothing_is_lent_to_who_asks_for_something_else(other: Callable[[Usage, Season, Asked], Question]) -> None:
+    cycles, question = Memo(), together(5)
+    cycles.judge(*question, "it")
+    asked_for = other(*one(question, 1))
+    assert everything(Memo(lender=cycles).judge(*asked_for, "it")) == everything(Memo().judge(*asked_for, "it"))
+
+
+def test_what_the_lender_has_shortened_is_judged_again() -> None:
+    cycles, question = Memo(), together(5)
+    cycles.judge(*question, "it", 4 * WEEK)
+    mine = Memo(lender=cycles).judge(*one(question, 0), "it", 2 * WEEK)
+    assert mine.earlier.buckets == 2 * WEEK - 24
+
+
+def test_a_cycle_and_a_page_may_go_on_at_once() -> None:
+    """Each asks a thousand times, while what there is to ask for changes, and not for both at the same moment."""
+    states = [together(3, changed) for changed in range(4)]
+    expected = [[everything(Memo().judge(*one(state, column), "it")) for column in range(3)] for state in states]
+    cycles = Memo()
+
+    def as_cycles() -> None:
+        for number in range(1000):
+            cycles.judge(*states[number // 80 % 4], "it")
+
+    def as_pages() -> Iterator[bool]:
+        pages = Memo(lender=cycles)
+        for number in range(1000):
+            state, column = number // 60 % 4, number // 20 % 3
+            yield everything(pages.judge(*one(states[state], column), "it")) == expected[state][column]
+
+    with ThreadPoolExecutor(2) as threads:
+        done, right = threads.submit(as_cycles), threads.submit(lambda: all(as_pages()))
+        assert right.result()
+        done.result()
+    assert everything(cycles.judge(*states[0], "it").alone(2)) == expected[0][2]

@@ -63,6 +63,15 @@ def test_open_incidents_are_found_and_those_that_ended_late_enough(store: AlertS
     assert store.incidents(at(6)) == [earlier, ONE]
 
 
+def test_incidents_are_found_of_some_rules(store: AlertStore) -> None:
+    other = replace(incident(3, ended_at=at(4)), rule=replace(ONE.rule, id="other"))
+    commit(store, [ONE, other])
+    assert store.incidents(at(0), ["other"]) == [other]
+    assert store.incidents(at(0), ["other", ONE.rule.id]) == [ONE, other]
+    assert store.incidents(at(5), ["other"]) == []
+    assert store.incidents(at(0), []) == []
+
+
 @pytest.mark.parametrize(
     ("asked", "found"),
     [

@@ -127,9 +127,9 @@ class AlertStore:
             for name, digest, since, removed, removals in rows
         }
 
-    def incidents(self, since: datetime) -> list[Incident]:
-        """Every incident that is open or ended at `since` or later, in order of start."""
-        return incident_rows.ending_from(self._db, since)
+    def incidents(self, since: datetime, rules: Collection[str] | None = None) -> list[Incident]:
+        """Every incident that is open or ended at `since` or later, in order of start; with `rules`, only of these."""
+        return incident_rows.ending_from(self._db, since, rules)
 
     def incident(self, id: str) -> Incident | None:
         """One incident by its id, or by a beginning of it that only one has; `inc_` may be left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,11 @@ from usage_watch.store.database import Database, Row
 from usage_watch.store.jsontext import EVIDENCE
 from usage_watch.store.times import instant, moment, seconds
 
-_OPEN_OR_SINCE = "SELECT * FROM incident WHERE ended_at IS NULL OR ended_at >= ? ORDER BY started_at, id"
+_OPEN_OR_SINCE = """
+SELECT * FROM incident WHERE (ended_at IS NULL OR ended_at >= :since)
+    AND (:rules IS NULL OR rule_id IN (SELECT value FROM json_each(:rules)))
+ORDER BY started_at, id
+"""
 _BEGINNING = """
 SELECT * FROM incident WHERE substr(id, 1, length(:prefix)) = :prefix OR substr(id, 5, length(:prefix)) = :prefix
 ORDER BY id <> :prefix LIMIT 2
@@ -42,9 +46,10 @@ ON CONFLICT (id) DO UPDATE SET
 """
 
 
-def ending_from(db: Database, since: datetime) -> list[Incident]:
-    """Open incidents, and those that ended at `since` or later, in order of start."""
-    return [_incident(row) for row in db.query(_OPEN_OR_SINCE, (instant(since),))]
+def ending_from(db: Database, since: datetime, rules: Collection[str] | None = None) -> list[Incident]:
+    """Open incidents, and those that ended at `since` or later, in order of start; with `rules`, only of these."""
+    terms = {"since": instant(since), "rules": None if rules is None else json.dumps([*rules])}
+    return [_incident(row) for row in db.query(_OPEN_OR_SINCE, terms)]
 
 
 def one(db: Database, prefix: str) -> Incident | None:

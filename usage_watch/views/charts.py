@@ -75,7 +75,7 @@ def in_period(rule: Rule) -> TypeGuard[BudgetRule]:
 
 def choose(asked: Asked) -> Choice:
     """The series that is asked for; UsageError where there is none such, or nothing is known of it."""
-    defaults = _taught(asked)
+    defaults = taught(asked.config, asked.database)
     return _of_budget(asked, asked.rule, defaults) if in_period(asked.rule) else _over_time(asked, defaults)
 
 
@@ -97,9 +97,9 @@ def names(every: Sequence[Mapping[str, str]]) -> str:
     return ", ".join(named) + (", …" if len(every) > _SHOWN else "")
 
 
-def _taught(asked: Asked) -> FileDefaults:
+def taught(config: Config, database: Database) -> FileDefaults:
     """What the file says for all rules, and what people answered to alerts."""
-    answers, defaults = AnswerStore(asked.database), asked.config.defaults
+    answers, defaults = AnswerStore(database), config.defaults
     return replace(defaults, lessons=defaults.lessons.with_answers(answers.expected(), answers.rebased()))
 
 

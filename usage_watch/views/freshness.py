@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from usage_watch.config import Config
     from usage_watch.core.feedstate import FeedState
     from usage_watch.store.database import Database
-    from usage_watch.store.history import HistoryStore
     from usage_watch.views.times import Reader
 
 _LOOKED_BACK = timedelta(days=14)
@@ -57,24 +56,26 @@ class Freshness:
 
 def fresh(config: Config, database: Database, now: datetime) -> list[Freshness]:
     """Every feed that the enabled rules need, asked already or not."""
+    from usage_watch.store.gauges import GaugeStore
     from usage_watch.store.history import HistoryStore
 
-    history = HistoryStore(database)
-    return [_freshness(history, history.state(feed), config.source.poll_every, now) for feed in config.feeds()]
+    history, feeds = HistoryStore(database), config.feeds()
+    until = GaugeStore(database).data_until(feeds)
+    return [_freshness(history.state(feed), until[feed], config.source.poll_every, now) for feed in feeds]
 
 
-def _freshness(history: HistoryStore, state: FeedState, poll_every: timedelta, now: datetime) -> Freshness:
+def _freshness(state: FeedState, newest: int | None, poll_every: timedelta, now: datetime) -> Freshness:
     from usage_watch.core.series import HOUR
     from usage_watch.source.sync import due_at
 
     feed, due = state.feed, due_at(state, now, poll_every)
-    until = history.load({feed: now - _LOOKED_BACK})[feed].data_until
+    until = None if newest is None else datetime.fromtimestamp(newest, UTC)
     return Freshness(
         feed=str(feed),
         dataset=feed.dataset,
         bucket="1h" if feed.width == HOUR else "1d",
         scope=feed.scope,
-        data_until=None if until is None else datetime.fromtimestamp(until, UTC),
+        data_until=None if until is None or until <= now - _LOOKED_BACK else until,
         settled_until=state.frontier_at,
         polled_at=state.polled_at,
         next_poll_at=due,

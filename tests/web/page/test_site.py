@@ -137,10 +137,10 @@ def test_each_question_has_an_answer_of_its_own(place: Place) -> None:
 
 def test_of_many_pages_those_that_were_asked_for_last_are_kept(place: Place) -> None:
     first, second = place.get("/rules", "a=1"), place.get("/rules", "a=2")
-    for number in range(3, 201):
+    for number in range(3, 61):
         place.get("/rules", f"a={number}")
     assert place.get("/rules", "a=1") is first
-    place.get("/rules", "a=201")
+    place.get("/rules", "a=61")
     assert place.get("/rules", "a=1") is first
     assert place.get("/rules", "a=2") is not second
 

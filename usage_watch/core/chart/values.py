@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -111,4 +112,4 @@ def drawable(values: Floats) -> Floats:
 
 def drawable_one(value: float) -> float:
     """The same of one number; nothing where it is not known."""
-    return float(np.nan_to_num(drawable(np.array([value], dtype=np.float64)))[0])
+    return float(min(value, MOST)) if math.isfinite(value) and value >= LEAST else 0.0

@@ -111,6 +111,18 @@ class _Inputs:
         mine, theirs = ((each.first, each.width, each.series, each.asked) for each in (self, other))
         return mine == theirs
 
+    def find(self, only: _Inputs) -> int | None:
+        """Which of the series is the only one of the others, to the last number; None where none is."""
+        if not self.alike(replace(only, series=self.series)) or len(self.counts) != len(only.counts):
+            return None
+        seasons, settled, learnable, rebased = zip(self.by_row, only.by_row, strict=True)
+        if not np.array_equal(*seasons):
+            return None
+        same = (self.counts == only.counts).all(axis=0) & (rebased[0] == rebased[1]).all(axis=0)
+        for mine, theirs in (settled, learnable):
+            same &= (_unpacked(mine, self.series) == _unpacked(theirs, 1)).all(axis=0)
+        return int(np.argmax(same)) if same.any() else None
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -133,23 +145,38 @@ class Memo:
     """Blocks as they were judged last: only from the first changed bucket on are they judged again.
 
     Nothing but time depends on it. It compares the numbers, so that there is nothing to be told when they change.
+
+    It is one thread's. But another's may `lend` from it: a block is never written to once it is kept, and to look one
+    up is a single step of a dict, which no other thread comes into.
     """
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = _MOST, lender: Memo | None = None) -> None:
+        """`lender`: another thread's, which knows most of what will be asked for of single series."""
+        self._most, self._lender = most, lender
         self._asked = 0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def judge(self, usage: Usage, season: Season, asked: Asked, name: str, needed: int = 0) -> Judged:
         """As a fold over all of it would. Only how rare something is will be asked of buckets before `needed`."""
-        known, inputs = self._kept.pop(name, None), _Inputs.of(usage, season, asked)
-        first = _first(usage, asked, needed)
+        inputs, first = _Inputs.of(usage, season, asked), _first(usage, asked, needed)
+        lent = None if self._lender is None else self._lender.lend(name, inputs, first)
+        if lent is not None:
+            return lent
+        known = self._kept.pop(name, None)
         kept = _continued(known, usage, season, inputs) if known is not None and known.first <= first else None
         self._kept[name] = kept = _shortened(kept or _anew(usage, season, inputs), first)
         kept.asked = self._asked = self._asked + 1
         while len(self._kept) > 1 and self._is_too_much():
             self._kept.popitem(last=False)
         return kept.judged
+
+    def lend(self, name: str, inputs: _Inputs, first: int) -> Judged | None:
+        """What is known of one series from the bucket `first` on, alone or among others. Any thread may ask."""
+        kept = self._kept.get(name)
+        if kept is None or kept.first > first or inputs.series > 1:
+            return None
+        column = kept.inputs.find(inputs)
+        return None if column is None else kept.judged.alone(column)
 
     def _is_too_much(self) -> bool:
         oldest = next(iter(self._kept.values()))
@@ -225,6 +252,10 @@ def _stops(starts: Ints, row: int) -> list[int]:
     return [each for each in (*found, len(starts)) if each > row]
 
 
+def _unpacked(flags: NDArray[np.generic], series: int) -> NDArray[np.uint8]:
+    return np.unpackbits(flags.view(np.uint8), axis=1, count=series)
+
+
 def _small(counts: Floats) -> Floats | Singles:
     """A copy in single precision, where that is exact: counts are whole numbers, and mostly far below 2**24."""
     # Never a view: that would keep the whole history's, of which they are a part.
@@ -242,9 +273,13 @@ def _same(known: _Kept, inputs: _Inputs) -> int:
     return int(np.argmax(changed)) if changed.any() else n
 
 
-_MEMO: ContextVar[Memo] = ContextVar("blocks", default=Memo())  # noqa: B039  that of the cycles, which are one thread's
+_CYCLES = Memo()
+_MEMO: ContextVar[Memo] = ContextVar("blocks", default=_CYCLES)
 
 
 def apart(most: int) -> None:
-    """From here on in this context another memo is used, of at most so many buckets: a memo is one thread's."""
-    _MEMO.set(Memo(most))
+    """From here on in this context what the cycles know is used, and what they do not is kept in a memo of its own.
+
+    Of at most so many buckets: for what is judged here is of no use to them, nor is anything that they keep pushed out.
+    """
+    _MEMO.set(Memo(most, _CYCLES))

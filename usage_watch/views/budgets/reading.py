@@ -56,8 +56,7 @@ def budgets(
     by_name = {each.feed: each for each in (fresh(config, database, now) if feeds is None else feeds)}
     found = [(rule, by_name.get(str(rule.feed))) for rule in rules]
     store, since = AlertStore(database), min(_began(rule, config, now) for rule in rules)
-    ids = {rule.id for rule in rules}
-    incidents = [each for each in store.incidents(since) if each.rule.id in ids and not each.history]
+    incidents = [each for each in store.incidents(since, [rule.id for rule in rules]) if not each.history]
     told = _by_incident(store.told([each.id for each in incidents]))
     return [_budget(config, rule, history, freshness, incidents, told, now) for rule, freshness in found]
 

@@ -7,11 +7,15 @@ from datetime import timedelta
 
 from usage_watch.core.chart import Bar, Bars, LineChart, Shade, bars, line_chart, on_page
 from usage_watch.core.incident import Incident
+from usage_watch.core.series import DAY
+from usage_watch.core.units import from_epoch, to_epoch
 from usage_watch.errors import UsageError
 from usage_watch.rules.charting import charted
 from usage_watch.rules.zscore import ZscoreRule
 from usage_watch.store.alerts import AlertStore
-from usage_watch.views import charts, comparing, top
+from usage_watch.store.history import HistoryStore
+from usage_watch.views import comparing, top
+from usage_watch.views.charts import taught
 from usage_watch.views.incidents import in_words, what
 from usage_watch.web.page.html import Html, el, link
 from usage_watch.web.page.room import Room
@@ -20,6 +24,9 @@ _WEEK, _DAY = timedelta(days=7), timedelta(days=1)
 _DATASET = "credit_usage"
 _USUAL = ZscoreRule.model_validate({"id": "usual", "kind": "zscore", "dataset": _DATASET})
 """What is usual of all usage, whatever the rules of the file look at; nobody is told of it."""
+_LEARNED = timedelta(weeks=5)
+"""Before the week: enough for a picture, and less to judge than a rule learns from."""
+_WHOLE = 7 * DAY
 _SHADES = 40
 _AXES = ("member", "Model")
 _ROWS = 6
@@ -29,13 +36,11 @@ _ROWS = 6
 def week(room: Room) -> Html | None:
     """All credits of the last 7 days by hours, with what is usual, and what was told of them; None where unread."""
     since_at = room.now - _WEEK
-    asked = charts.Asked(room.config, room.database, _USUAL, room.now, since_at=since_at)
-    try:
-        chosen = charts.choose(asked)
-    except UsageError:  # no rule needs its hours, or they are not read yet
-        return None
-    found = charted(_USUAL, chosen.history, since_at, chosen.defaults, chosen.labels)
-    if found is None:
+    # Whole weeks since 1970: what was judged for an earlier look is gone on with.
+    begin_at = from_epoch(to_epoch(since_at - _LEARNED) // _WHOLE * _WHOLE)
+    history = HistoryStore(room.database).load({_USUAL.feed: begin_at})[_USUAL.feed]
+    found = charted(_USUAL, history, since_at, taught(room.config, room.database), {})
+    if found is None:  # no rule needs its hours, or they are not read yet
         return None
     drawn = LineChart(
         title="All credits of the last 7 days",

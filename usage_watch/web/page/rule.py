@@ -177,7 +177,7 @@ def _alerts(room: Room, rule: Rule, choice: Choice | None, since: str) -> Html:
     """Of all its series, or of the one that was asked for."""
     since_at = room.now - _SPANS[since] if choice is None else choice.since_at
     labels = choice.labels if choice is not None and "series" in room.asked else None
-    every = [each for each in AlertStore(room.database).incidents(since_at) if each.rule.id == rule.id]
+    every = AlertStore(room.database).incidents(since_at, [rule.id])
     found = urgent(each for each in every if labels is None or each.labels == labels)
     rest = f"And {len(found) - _ALERTS:,} more, less urgent or older." if len(found) > _ALERTS else None
     head = "Its alerts in that time" if labels is None else f"Alerts of {_named(room, labels)} in that time"

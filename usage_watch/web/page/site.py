@@ -8,6 +8,7 @@ from contextlib import suppress
 from contextvars import Context
 from datetime import datetime
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from secrets import token_bytes
 from threading import Lock
@@ -28,7 +29,16 @@ _CONTENT_TYPE = "text/html; charset=utf-8"
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_MOST = 200
+_VIEWS = {
+    "/": "first",
+    "/alerts": "alerts",
+    "/alert": "alert",
+    "/rules": "rules",
+    "/rule": "rule",
+    "/history": "history",
+}
+"""The module that makes each."""
+_MOST = 60
 """Pages that are kept."""
 _PATIENCE = 2.0
 """Seconds that a page waits for a cycle to end."""
@@ -50,7 +60,7 @@ class Site:
         self._shelf, self._making = Lock(), Lock()
         self._salt = token_bytes(16)
         self._context = Context()
-        """What was worked out for pages before; what the cycles remember is theirs alone."""
+        """What was worked out for pages before; what the cycles remember is looked up, and never written to."""
         self._context.run(_apart)
 
     def heed(self, config: Config) -> None:
@@ -62,8 +72,7 @@ class Site:
     @property
     def pages(self) -> Pages:
         """By path."""
-        paths = ("/", "/alerts", "/alert", "/rules", "/rule", "/history")
-        return {**dict.fromkeys(paths, self._page), "/style.css": _style, "/icon.svg": _icon}
+        return {**dict.fromkeys(_VIEWS, self._page), "/style.css": _style, "/icon.svg": _icon}
 
     def _page(self, asked: Asked) -> Answer:
         kept = self._known(asked)
@@ -117,7 +126,7 @@ class Site:
             with open_beside(self._database) as database:
                 reader = Reader(config.timezone, self._now())
                 room = Room(config, database, self._vitals, reader, hide, _asked(asked.query), self._salt)
-                return HTTPStatus.OK, _views()[asked.path](room)
+                return HTTPStatus.OK, _view(asked.path)(room)
         except UsageError as error:
             return HTTPStatus.NOT_FOUND, _sorry("There is nothing to show here", error)
         except MachineError as error:
@@ -128,22 +137,14 @@ def _apart() -> None:
     from usage_watch.rules.budget import memo
     from usage_watch.rules.zscore import blocks
 
-    blocks.apart(300_000)
+    blocks.apart(60_000)
     memo.apart(300_000)
 
 
-def _views() -> Mapping[str, View]:
-    # Not above: a daemon whose page nobody opens does without their memory.
-    from usage_watch.web.page import alert, alerts, first, history, rule, rules
-
-    return {
-        "/": first.view,
-        "/alerts": alerts.view,
-        "/alert": alert.view,
-        "/rules": rules.view,
-        "/rule": rule.view,
-        "/history": history.view,
-    }
+def _view(path: str) -> View:
+    # Not above: a daemon whose page nobody opens does without their memory, and who opens one waits for that alone.
+    view: View = import_module(f"usage_watch.web.page.{_VIEWS[path]}").view
+    return view
 
 
 def _asked(query: str) -> Mapping[str, str]:

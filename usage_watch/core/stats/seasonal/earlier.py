@@ -39,6 +39,13 @@ class Earlier:
         found: Ints = buckets[(sides == side) & (owners == series) & (self.scores >= score)] - np.int64(self.buckets)
         return found
 
+    def alone(self, series: int) -> Earlier:
+        """One of the series."""
+        own = self.places[2] == series
+        places = self.places[:, own] * np.array([[1], [1], [0]], dtype=np.int32)
+        some = slice(series, series + 1)
+        return Earlier(self.buckets, self.scored[some], places, self.scores[own], self.sums[:, some])
+
     def and_then(self, scores: Singles, scored: Ints, sums: Floats, least: float) -> Earlier:
         """With buckets that came after them; what scored less than `least` was not high.
 

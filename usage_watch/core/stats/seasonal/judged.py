@@ -126,6 +126,10 @@ class Judged:
         """The part of some series; all are views."""
         return self._cut(slice(None), series, slice(None))
 
+    def alone(self, series: int) -> Judged:
+        """One of the series, as if no other had been judged with it. Its arrays are views; nothing is written here."""
+        return replace(self.of_series(slice(series, series + 1)), earlier=self.earlier.alone(series))
+
     def of_rows(self, rows: slice) -> Judged:
         """The part of some whole days, at least one; all are views, but for what came before other than the first."""
         days = slice(int(self.days[rows.start]), int(self.days[rows.stop - 1]) + 1)
