@@ -13,7 +13,7 @@ from tests.cli.office import NOW
 from tests.views.found import ACK, EVIDENCE, HOUR, INCIDENT, READER, SILENCE
 from usage_watch.core.incident import Incident
 from usage_watch.core.message import RuleName, Severity
-from usage_watch.views.incidents import explained, is_open, named, urgent, what
+from usage_watch.views.incidents import as_of, explained, is_open, line, named, urgent, what
 from usage_watch.views.orders import Word, notes
 
 
@@ -59,6 +59,32 @@ def test_who_contributed_is_said_once() -> None:
 )
 def test_a_line_says_what_became_of_it(changes: dict[str, Any], said: str) -> None:
     assert what(replace(INCIDENT, **changes)) == f"claude-opus-4-8: {EVIDENCE.summary}{said}"
+
+
+@pytest.mark.parametrize(
+    ("bucket", "hours_ago", "changes", "said"),
+    [
+        ("1h", 5, {}, []),
+        ("1h", 7, {}, ["as of 08:00"]),
+        ("1h", 30, {}, ["as of Sat 21 Nov 09:00"]),
+        ("1h", 30, {"ended_at": NOW}, []),
+        ("1h", 30, {"rule": RuleName("meta:stale", "meta", "Stale")}, []),
+        ("1d", 40, {}, []),
+        ("1d", 11 * 24 + 14, {}, ["as of Tue 10 Nov"]),
+    ],
+)
+def test_numbers_of_a_while_ago_are_not_told_as_those_of_now(
+    bucket: str, hours_ago: int, changes: dict[str, Any], said: list[str]
+) -> None:
+    evidence = replace(EVIDENCE, bucket=bucket, until_at=EVIDENCE.until_at - hours_ago * HOUR)
+    assert list(as_of(replace(INCIDENT, evidence=evidence, **changes), READER)) == said
+
+
+def test_a_line_says_of_when_it_is_before_what_people_said() -> None:
+    old = replace(INCIDENT, evidence=replace(EVIDENCE, until_at=NOW - 30 * HOUR))
+    assert line(old, {"inc_1": Word(ACK, known=True)}, READER).endswith(
+        " (as of Sat 21 Nov 09:05; acknowledged by ana)"
+    )
 
 
 def told(**changes: Any) -> dict[str, str]:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, WHY, clause
+from usage_watch.core.entry import AFTERWARDS, LOOKS_OVER, META, WHY, clause
 from usage_watch.errors import UsageError
 from usage_watch.views.answers import answerable
-from usage_watch.views.orders import NOTHING, Word, facts
+from usage_watch.views.orders import NOTHING, Word, facts, notes
 
 if TYPE_CHECKING:
     from usage_watch.config import Config
     from usage_watch.core.incident import Incident
     from usage_watch.core.message import Evidence, RuleName
     from usage_watch.store.alerts import AlertStore
+    from usage_watch.views.orders import Words
     from usage_watch.views.times import Reader
 
 _OVER_BEFORE = "from before the rule was first seen, told to nobody"
 _LOOKED_OVER = "looks over, waiting for data to settle; told to nobody"
 """Of history: what had ended before its rule was first seen, and what then only looked so."""
+_AGED = {"1h": timedelta(hours=6), "1d": timedelta(days=2)}
+"""After which numbers are no longer what is read as of now."""
 
 
 def is_open(incident: Incident) -> bool:
@@ -73,6 +76,18 @@ def what(incident: Incident, notes: Iterable[str] = ()) -> str:
     said = ": ".join([*incident.labels.values(), incident.evidence.summary])
     became = "; ".join(filter(None, [_became(incident), *notes]))
     return f"{said} ({became})" if became else said
+
+
+def line(incident: Incident, words: Words, reader: Reader) -> str:
+    """`what`, of when its numbers are where that is a while ago, and what people said."""
+    return what(incident, [*as_of(incident, reader), *notes(words.get(incident.id, NOTHING), reader)])
+
+
+def as_of(incident: Incident, reader: Reader) -> Iterator[str]:
+    """`as of Thu 12 Nov`: what goes on is told by the numbers of when it stood highest, or was last said."""
+    evidence = incident.evidence
+    if is_open(incident) and incident.rule.kind != META and reader.now - evidence.until_at > _AGED[evidence.bucket]:
+        yield f"as of {reader.last(evidence.until_at, evidence.bucket)}"
 
 
 def _became(incident: Incident) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from usage_watch.cli.common.printing import print_table
-from usage_watch.views.incidents import began, ended, is_open, what
-from usage_watch.views.orders import NOTHING, Word, Words, notes
+from usage_watch.views.incidents import began, ended, is_open, line
+from usage_watch.views.orders import Word, Words
 
 if TYPE_CHECKING:
     from usage_watch.core.incident import Incident
@@ -17,18 +17,14 @@ if TYPE_CHECKING:
 
 def print_open(incidents: Iterable[Incident], words: Words, reader: Reader) -> None:
     """A line each, without when they ended."""
-    rows = ((*_name(each), began(each, reader), _line(each, words, reader)) for each in incidents)
+    rows = ((*_name(each), began(each, reader), line(each, words, reader)) for each in incidents)
     print_table(("id", "severity", "rule", "since", "what"), rows, "")
 
 
 def print_all(incidents: Iterable[Incident], words: Words, reader: Reader, nothing: str) -> None:
     """A line each."""
-    rows = ((*_name(each), began(each, reader), ended(each, reader), _line(each, words, reader)) for each in incidents)
+    rows = ((*_name(each), began(each, reader), ended(each, reader), line(each, words, reader)) for each in incidents)
     print_table(("id", "severity", "rule", "since", "until", "what"), rows, nothing)
-
-
-def _line(incident: Incident, words: Words, reader: Reader) -> str:
-    return what(incident, notes(words.get(incident.id, NOTHING), reader))
 
 
 def _name(incident: Incident) -> tuple[str, str, str]:

@@ -21,8 +21,8 @@ from usage_watch.rules.budget.words import chance
 from usage_watch.views.budgets.figures import at_least, day_of, floored, how_many_over, priced, rough, spent_in_all
 from usage_watch.views.budgets.state import Ahead, Budget, Line
 from usage_watch.views.freshness import Freshness, state_of
-from usage_watch.views.incidents import is_open, what
-from usage_watch.views.orders import NOTHING, Words, notes
+from usage_watch.views.incidents import is_open, line
+from usage_watch.views.orders import Words
 from usage_watch.views.times import Reader
 
 _ALERTS = 5
@@ -168,8 +168,7 @@ def alerts(budget: Budget, words: Words, reader: Reader) -> Iterator[tuple[str, 
     """Two rows an alert: what it is, and what was told of it."""
     for each in budget.incidents[:_ALERTS]:
         until = "open" if is_open(each) else "over"
-        line = what(each, notes(words.get(each.id, NOTHING), reader))
-        yield (each.part or "alert").capitalize(), f"{until}, {each.severity}: {line} ({each.id})"
+        yield (each.part or "alert").capitalize(), f"{until}, {each.severity}: {line(each, words, reader)} ({each.id})"
         yield "  told", told(budget, each, reader)
     if len(budget.incidents) > _ALERTS:
         yield "", f"and {len(budget.incidents) - _ALERTS:,} more: usage-watch alerts"

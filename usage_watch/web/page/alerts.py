@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from usage_watch.core.plain import plain
 from usage_watch.errors import UsageError
-from usage_watch.views.incidents import is_open, what
+from usage_watch.views.incidents import as_of, is_open, what
 from usage_watch.views.orders import NOTHING, notes
 from usage_watch.views.story import listed
 from usage_watch.views.times import since_at
@@ -77,7 +77,7 @@ def _section(
 
 
 def _alert(room: Room, found: Listed, incident: Incident) -> Html:
-    said = ", ".join(notes(found.words.get(incident.id, NOTHING), room.reader))
+    said = ", ".join([*as_of(incident, room.reader), *notes(found.words.get(incident.id, NOTHING), room.reader)])
     return el(
         "li",
         severity(incident),

@@ -15,8 +15,7 @@ from usage_watch.views.charts import called
 from usage_watch.views.deliveries import troubles
 from usage_watch.views.freshness import complaints
 from usage_watch.views.glance import glance, needs_somebody, read_at
-from usage_watch.views.incidents import began, what
-from usage_watch.views.orders import NOTHING, notes
+from usage_watch.views.incidents import began, line
 from usage_watch.views.standing import Standing, standing
 from usage_watch.web.page.html import Html, Inside, el, join, link, pairs, sentence
 from usage_watch.web.page.incidents import severity
@@ -136,7 +135,7 @@ def _of_rule(room: Room, found: Standing, incidents: Sequence[Incident]) -> Iter
 
 
 def _alert(room: Room, found: Standing, incident: Incident) -> Html:
-    said = what(incident, notes(found.words.get(incident.id, NOTHING), room.reader))
+    said = line(incident, found.words, room.reader)
     return el(
         "li",
         el("p", severity(incident), " ", link("alert", said, id=incident.id)),

@@ -22,9 +22,9 @@ from usage_watch.views.budgets.figures import shortly
 from usage_watch.views.budgets.reading import budgets
 from usage_watch.views.budgets.state import Budget
 from usage_watch.views.charts import Asked, Choice, NothingToDrawError, called, choose, drawn, in_period
-from usage_watch.views.incidents import began, ended, in_words, urgent, what
+from usage_watch.views.incidents import began, ended, in_words, line, urgent
 from usage_watch.views.marks import marks
-from usage_watch.views.orders import NOTHING, notes, words_of
+from usage_watch.views.orders import words_of
 from usage_watch.views.rulefacts import facts
 from usage_watch.views.rulewords import watches
 from usage_watch.web.page.choices import choices
@@ -194,7 +194,7 @@ def _rows(room: Room, found: Sequence[Incident]) -> Iterator[Sequence[Inside]]:
     shown = in_words(found, room.config, room.now)
     words = words_of(room.config, room.database, shown, room.now)
     for each in shown:
-        said = what(each, notes(words.get(each.id, NOTHING), room.reader))
+        said = line(each, words, room.reader)
         yield link("alert", said, id=each.id), severity(each), began(each, room.reader), ended(each, room.reader)
 
 
