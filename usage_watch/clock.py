@@ -71,7 +71,6 @@ class TrueClock:
         """`elapsed`: seconds that no clock on the wall can move; None where whoever steps the clock means it."""
         self._clock, self._elapsed = clock, elapsed
         self._off = timedelta()
-        """How far the clock is ahead of the truth; below zero where it is behind."""
         self._mark = self._marked()
         self._asked_at = clock.now()
 
@@ -93,6 +92,11 @@ class TrueClock:
     def in_doubt(self) -> bool:
         """Whether the source is to be asked for its time: the clock was set, and it has not said so far."""
         return self._jumped is not None
+
+    @property
+    def off(self) -> timedelta:
+        """How far the clock is ahead of the truth, below zero behind it; 0 up to ten minutes."""
+        return self._off
 
     def learn(self, its_time: datetime | None) -> None:
         """The source says that it is `its_time`; None where it does not say.

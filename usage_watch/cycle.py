@@ -12,8 +12,9 @@ from threading import Event
 from types import TracebackType
 from typing import Self
 
+from usage_watch import logs
 from usage_watch.assess import Outcome
-from usage_watch.clock import Clock, true_clock
+from usage_watch.clock import APART, Clock, true_clock
 from usage_watch.config import Config
 from usage_watch.core.promise import Post
 from usage_watch.deliver import Delivered, Dispatch
@@ -92,7 +93,7 @@ class Cycle:
             return Summary(fetched, Outcome(), Delivered(), now)
         if fetched.asked:
             # A clock that was set must not make anything due, a reminder say, nor undo a silence.
-            self._clock.learn(self._client.its_time)
+            self._learn(self._client.its_time)
         at = self._clock.now()
         # Where the source fails, whom to look up waits with all else.
         looked_up = 0 if fetched.failures else self._look_up(at)
@@ -159,7 +160,17 @@ class Cycle:
     def _ask_the_time(self) -> None:
         """Where the clock was set: before anything is asked for, judged or told by it."""
         if self._terms.feeds and self._clock.in_doubt():
-            self._clock.learn(self._client.told_time(self._terms.feeds[0], self._clock.now()))
+            self._learn(self._client.told_time(self._terms.feeds[0], self._clock.now()))
+
+    def _learn(self, its_time: datetime | None) -> None:
+        """What time it is. That the machine's clock is wrong is said once, until it is right or wrong by more."""
+        before = self._clock.off
+        self._clock.learn(its_time)
+        off = self._clock.off
+        if off and abs(off - before) > APART:
+            logs.warning("clock.corrected", ahead_by=off)
+        elif before and not off:
+            logs.event("clock.trusted")
 
     def _is_news(self, fetched: Fetched, now: datetime) -> bool:
         """Whether there is anything to judge that was not when it was last done: most wakes are for deliveries."""

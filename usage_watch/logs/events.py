@@ -91,6 +91,12 @@ EVENTS: Mapping[str, Event] = {
     "daemon.hindered": Event(
         "warning, or debug", "The same at the start: its database is waited for.", {"error": "why, and what to do"}
     ),
+    "clock.corrected": Event(
+        "warning",
+        "The machine's clock is more than ten minutes from the source's, whose time counts.",
+        {"ahead_by": "in seconds; below 0 it is behind"},
+    ),
+    "clock.trusted": Event("info", "It is no more.", {}),
     "feed.failing": Event(
         "warning",
         "At the start: what could not be read before, and is not asked again before its time.",

@@ -110,7 +110,7 @@ CAUSES: tuple[Cause, ...] = (
         levels={Severity.CRITICAL: AT_ONCE},
         said="The analytics key does not work since {since} ({attempts}): nothing is read until it is replaced",
         facts={
-            "Why": "A key is revoked when a new key is made, or when the feature is switched off",
+            "Why": "A key is revoked when a new key is made, or when the feature is switched off; or none is found",
             "What to do": "Have an organization admin make a key, and put it where `source.api_key` points",
             "And then": "Nothing: the key is read anew at each try, so a replaced key file needs no restart",
         },

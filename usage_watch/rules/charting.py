@@ -31,6 +31,8 @@ class Charted:
     labels: Mapping[str, str]
     what: str
     """What each value is: `credits in 3 h`."""
+    most: float | None
+    """No value is above it; None where there is no such."""
     course: Course
     """Not known where the feed is not counted yet: a sum over hours would fall there, too, and mean nothing."""
     band: Band | None
@@ -44,6 +46,7 @@ class _Shown:
     values: Floats
     band: Band | None = None
     levels: Sequence[Level] = ()
+    most: float | None = None
 
 
 def charted(
@@ -61,7 +64,9 @@ def charted(
     shown = _shown(rule, found)
     values = where_known(shown.values, found.starts < (history.counted_until or 0))
     course = Course(found.starts, found.width, values, settled_until(history, found.starts[0]))
-    return Charted(labels, shown.what, course, shown.band, shown.levels, list(episodes(rule, judged, defaults)))
+    return Charted(
+        labels, shown.what, shown.most, course, shown.band, shown.levels, list(episodes(rule, judged, defaults))
+    )
 
 
 def _alone(history: FeedHistory, labels: Mapping[str, str]) -> FeedHistory:
@@ -144,9 +149,8 @@ def _measured(rule: Rule, findings: MeasuredFindings) -> _Shown:
         low, high = usual_range(findings.scored, last)
         band = Band(low / scale, high / scale)
     levels = [Level(each.limit / scale, each.severity) for each in rule.levels] if limits else []
-    return _Shown(
-        f"{unit} in {spell_duration(rule.span)}", where_known(own.values[last] / scale, there[last]), band, levels
-    )
+    values = where_known(own.values[last] / scale, there[last])
+    return _Shown(f"{unit} in {spell_duration(rule.span)}", values, band, levels, 100.0 if unit == "%" else None)
 
 
 def rungs(rule: BudgetRule, limit: float) -> list[Level]:

@@ -185,6 +185,7 @@ def _line(choice: Choice, marks: Sequence[Mark], veil: Veil) -> LineChart:
     return LineChart(
         title=_title(choice.rule, choice.labels, veil),
         what=found.what,
+        most=found.most,
         course=found.course,
         zone=choice.config.timezone,
         band=found.band,

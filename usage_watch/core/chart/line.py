@@ -48,6 +48,8 @@ class LineChart:
     """Read out by screen readers; made of the numbers where it is empty."""
     reached: float | None = None
     """A level that is drawn however far it is."""
+    most: float | None = None
+    """No value can be above it, nor does the axis go on: 100 %."""
 
     @property
     def reader(self) -> ZoneInfo:
@@ -112,7 +114,8 @@ def _frame(chart: LineChart, levels: Sequence[Level], look: Look, top: float) ->
     if chart.band is not None:  # what was learned of a few days is wide
         highest = max(highest, min(_highest(drawable(chart.band.high)), FAR * highest or math.inf))
     bottom = size.height - size.font - 19.0
-    scale = Scale.reaching(_HEADROOM * highest, bottom - top)
+    room = _HEADROOM * highest if chart.most is None else min(_HEADROOM * highest, max(highest, chart.most))
+    scale = Scale.reaching(room, bottom - top)
     first, last = _reach(course)
     right = size.width - _beside(chart, levels, look)
     return Frame(room_for(scale, look), right, top, bottom, first, last, scale)
