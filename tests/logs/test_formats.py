@@ -74,7 +74,7 @@ def test_json_is_an_object_a_line_with_types() -> None:
         "feed": "über",
         "failures": 3,
         "seconds": 1.5,
-        "until": "2026-11-22T14:12:03Z",
+        "until": "2026-11-22T14:12:03.456000Z",
         "well": False,
     }
 
