@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from usage_watch.core.selection import MEMBER, fold_label
+from usage_watch.core.series import SeriesKey
 from usage_watch.core.units import day_time, from_epoch, number, quantity, spell_duration
+from usage_watch.rules import Rule
+from usage_watch.store.database import Database
 from usage_watch.store.hindsight import Late, Revised
+from usage_watch.store.history import HistoryStore
+from usage_watch.store.replay import WATCHED
 from usage_watch.views.times import Reader
 
 
@@ -54,6 +60,9 @@ class Arrivals:
     unit: str
 
 
+_TIMES_USUAL = 2
+"""What comes so many times later than usual is late."""
+
 NOTHING = Arrivals((), 0, "", "")
 
 
@@ -93,6 +102,36 @@ def _together(late: Iterable[Late], width: int) -> Iterator[list[Late]]:
 def _changed(revised: Revised, width: int) -> Changed:
     from_at, until_at = from_epoch(revised.start), from_epoch(revised.start + width)
     return Changed(from_at, until_at, revised.at, revised.before, revised.after, revised.was_final)
+
+
+# Of what
+
+
+def late_after(database: Database, rule: Rule) -> timedelta:
+    """How long after the end of a bucket its usage has to come to be late."""
+    usual = HistoryStore(database).state(rule.feed).learned.usual_lag
+    return timedelta(seconds=max(_TIMES_USUAL * usual, WATCHED[rule.width]))
+
+
+def keys_of(rule: Rule, labels: Mapping[str, str], every: Iterable[SeriesKey]) -> list[SeriesKey]:
+    """What a series of a rule is the sum of."""
+    return [key for key in every if _is_part(rule, labels, key)]
+
+
+def _is_part(rule: Rule, labels: Mapping[str, str], key: SeriesKey) -> bool:
+    selection = rule.selection
+    if not _is_of(labels.get(MEMBER, selection.member), key):
+        return False
+    if key.axis is None or selection.axis is None:
+        return key.axis is None and selection.axis is None
+    category = next((value for axis, value in labels.items() if axis != MEMBER), key.category)
+    takes = selection.choice is None or selection.choice.takes(key.category or "")
+    return fold_label(key.axis) == fold_label(selection.axis) and key.category == category and takes
+
+
+def _is_of(member: str | None, key: SeriesKey) -> bool:
+    """Whether a series is that member's; None for whoever's."""
+    return member is None or (key.member or "").casefold() == member.casefold()
 
 
 # In words

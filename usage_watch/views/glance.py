@@ -104,12 +104,12 @@ def needs_somebody(found: Standing) -> list[str]:
 
 
 def _needed(found: Standing) -> Clause:
-    number = len(needs_somebody(found))
-    if not number:
+    needed = set(needs_somebody(found))
+    if not needed:
         return Clause(f"nothing needs you{_held_back(found)}", Tone.WELL)
-    gravest = {each.severity for each in found.open if each.id in needs_somebody(found)}
+    gravest = {each.severity for each in found.open if each.id in needed}
     tone = Tone.CRITICAL if "critical" in gravest else Tone.WARNING
-    return Clause("1 alert needs you" if number == 1 else f"{number:,} alerts need you", tone)
+    return Clause("1 alert needs you" if len(needed) == 1 else f"{len(needed):,} alerts need you", tone)
 
 
 def _held_back(found: Standing) -> str:

@@ -13,7 +13,7 @@ from usage_watch.rules.evidence import bucket_name
 from usage_watch.store.alerts import AlertStore, Attempts, Decided
 from usage_watch.store.database import Database
 from usage_watch.store.hindsight import HindsightStore, series
-from usage_watch.views.arrivals import NOTHING, Arrival, Arrivals, came, changed
+from usage_watch.views.arrivals import NOTHING, Arrival, Arrivals, came, changed, keys_of, late_after
 from usage_watch.views.because import Compared, comparisons, rule_of
 from usage_watch.views.incidents import find, in_words, urgent
 from usage_watch.views.orders import Word, Words, words_of
@@ -76,8 +76,6 @@ def story(config: Config, database: Database, id: str, now: datetime) -> Story:
 
 def _arrivals(config: Config, database: Database, incident: Incident) -> Arrivals:
     """By the rule as it is now; nothing where it is gone, or judges something else."""
-    from usage_watch.views.marks import keys_of, late_after
-
     rule, evidence = rule_of(config, incident), incident.evidence
     if rule is None or (rule.dataset, bucket_name(rule.width)) != (evidence.dataset, evidence.bucket):
         return NOTHING
